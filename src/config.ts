@@ -1,0 +1,119 @@
+import { resolve } from 'node:path';
+import { z } from 'zod';
+
+/**
+ * The environment as one validated, frozen value. Nothing else reads `process.env`; every mistake is reported at once.
+ * Each variable's description is the one the README's table shows.
+ */
+const environment = z.object({
+  HOST: z.string().default('127.0.0.1').describe('Address to listen on.'),
+  PORT: integer(0, 65_535).default(4000).describe('Port to listen on; 0 takes a free one.'),
+  DATA_DIR: z
+    .string()
+    .default('./data')
+    .describe('Where the database, datasets, artifacts and sandboxes live.'),
+  PUBLIC_URL: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe('Address clients see; signed URLs start with it.'),
+  CORS_ORIGINS: list().describe(
+    'Comma-separated origins that browsers may call from; empty: same origin only.',
+  ),
+  LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+    .default('info')
+    .describe('How much is logged.'),
+  LOG_FORMAT: z
+    .enum(['auto', 'json', 'pretty'])
+    .default('auto')
+    .describe('`auto`: pretty on a terminal, JSON lines otherwise.'),
+  MAX_UPLOAD_BYTES: integer(1)
+    .default(2 * 1024 ** 3)
+    .describe('Largest upload, in bytes.'),
+  MAX_DECOMPRESSED_BYTES: integer(1)
+    .default(8 * 1024 ** 3)
+    .describe('Largest table a .csv.gz may unpack to, in bytes.'),
+  MAX_COLUMNS: integer(1).default(4096).describe('Most columns a table may have.'),
+  JOB_CONCURRENCY: integer(1, 64).default(1).describe('Jobs that run at the same time.'),
+  MAX_QUEUED_JOBS: integer(1)
+    .default(100)
+    .describe('Jobs that may wait; one more is refused with QUOTA_EXCEEDED.'),
+  MAX_TIME_BUDGET_SECONDS: integer(10)
+    .default(24 * 3600)
+    .describe('Largest time budget a job may ask for.'),
+  SANDBOX: z
+    .enum(['auto', 'contained', 'process'])
+    .default('auto')
+    .describe('`auto`: bubblewrap where it works, else a plain limited process; the others insist.'),
+  SANDBOX_MEMORY_BYTES: integer(256 * 1024 ** 2)
+    .default(4 * 1024 ** 3)
+    .describe('Memory one job may use, in bytes.'),
+  SANDBOX_CPUS: integer(1, 256)
+    .optional()
+    .describe('Cores one job may use; default: all of the machine, shared by JOB_CONCURRENCY.'),
+  SIGNING_SECRET: z
+    .string()
+    .min(16)
+    .optional()
+    .describe('Signs download URLs; default: made once and kept in DATA_DIR.'),
+  PYTHON: z.string().optional().describe('Python (3.11 or newer) to build the toolkit environment from.'),
+  TOOLKIT_ENV_DIR: z
+    .string()
+    .optional()
+    .describe('Where the toolkit environment is built; default: .venv in the project.'),
+});
+
+function integer(min: number, max = Number.MAX_SAFE_INTEGER) {
+  return z.coerce.number().int().min(min).max(max);
+}
+
+function list() {
+  return z
+    .string()
+    .default('')
+    .transform((text) =>
+      text
+        .split(',')
+        .map((part) => part.trim())
+        .filter((part) => part !== ''),
+    );
+}
+
+export type Config = Readonly<z.output<typeof environment>>;
+
+/** Thrown with every problem of the environment at once. */
+export class ConfigError extends Error {
+  constructor(problems: readonly string[]) {
+    super(`The configuration is not usable:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+    this.name = 'ConfigError';
+  }
+}
+
+/** Reads a Config from variables; an empty string counts as absent. Throws ConfigError. */
+export function readConfig(variables: Readonly<Record<string, string | undefined>>): Config {
+  const present = Object.fromEntries(
+    Object.keys(environment.shape)
+      .map((name) => [name, variables[name]] as const)
+      .filter(([, value]) => value !== undefined && value !== ''),
+  );
+  const parsed = environment.safeParse(present);
+  if (!parsed.success) {
+    throw new ConfigError(
+      parsed.error.issues.map(
+        (issue) =>
+          `${issue.path.join('.')}: ${issue.message} (got ${JSON.stringify(present[String(issue.path[0])])})`,
+      ),
+    );
+  }
+  return Object.freeze({ ...parsed.data, DATA_DIR: resolve(parsed.data.DATA_DIR) });
+}
+
+/** Name, default and meaning of every variable, for `--help` and the README's table. */
+export function describeConfig(): { name: string; default: string; description: string }[] {
+  const defaults = environment.safeParse({}).data as Record<string, unknown>;
+  return Object.entries(environment.shape).map(([name, schema]) => ({
+    name,
+    default: defaults[name] === undefined ? '' : String(defaults[name]),
+    description: schema.description ?? '',
+  }));
+}

@@ -1,0 +1,139 @@
+import type { ArtifactId, BlobKey, DatasetId, JobId } from './ids.ts';
+import type {
+  AgentRole,
+  ArtifactKind,
+  ColumnType,
+  Family,
+  JobStatus,
+  Metric,
+  Mind,
+  SandboxKind,
+  Stage,
+  Task,
+} from './vocabulary.ts';
+
+/** How the uploaded bytes are to be read as a table. */
+export interface Dialect {
+  delimiter: ',' | ';' | '\t' | '|';
+  /** Names that both Node and Python know. */
+  encoding: 'utf-8' | 'utf-8-sig' | 'latin-1';
+  compression: 'gzip' | null;
+}
+
+export interface DatasetColumn {
+  name: string;
+  /** Null until a job has profiled the table. */
+  type: ColumnType | null;
+  missing: number | null;
+  distinct: number | null;
+}
+
+export interface Dataset {
+  id: DatasetId;
+  name: string;
+  columns: readonly DatasetColumn[];
+  rowCount: number | null;
+  /** Bytes as uploaded. */
+  size: number;
+  sha256: string;
+  dialect: Dialect;
+  blobKey: BlobKey;
+  createdAt: Date;
+}
+
+export interface JobOptions {
+  targetColumn: string;
+  name: string;
+  task: Task | null;
+  metric: Metric | null;
+  timeBudgetSeconds: number;
+  maxTrials: number | null;
+  goalScore: number | null;
+  instructions: string | null;
+  ignoreColumns: readonly string[];
+}
+
+export interface Interval {
+  low: number;
+  high: number;
+}
+
+export interface JobResult {
+  metric: Metric;
+  validationScore: number;
+  holdoutScore: number | null;
+  holdoutInterval: Interval | null;
+  baselineScore: number;
+  bestTrialId: string;
+  summary: string;
+}
+
+export interface JobFailure {
+  code: string;
+  message: string;
+  hint: string | null;
+  stage: Stage | null;
+}
+
+export interface JobUsage {
+  modelCalls: number;
+  inputTokens: number;
+  outputTokens: number;
+  estimatedCostUsd: number;
+  sandboxSeconds: number;
+}
+
+export interface Job {
+  id: JobId;
+  datasetId: DatasetId;
+  options: JobOptions;
+  status: JobStatus;
+  stage: Stage | null;
+  /** 0 to 1, never falls. */
+  progress: number;
+  /** As inferred or given; null until the table is profiled. */
+  task: Task | null;
+  metric: Metric | null;
+  mind: Mind;
+  sandbox: SandboxKind;
+  /** The fence: a runner may write only while this equals the number it claimed with. */
+  attempt: number;
+  lastSequence: number;
+  /** Milliseconds spent running so far, over all attempts: the budget is charged for these alone. */
+  activeMs: number;
+  cancelRequestedAt: Date | null;
+  result: JobResult | null;
+  failure: JobFailure | null;
+  usage: JobUsage;
+  retryOf: JobId | null;
+  createdAt: Date;
+  startedAt: Date | null;
+  finishedAt: Date | null;
+}
+
+export interface Trial {
+  id: string;
+  jobId: JobId;
+  name: string;
+  family: Family;
+  agent: AgentRole;
+  score: number;
+  foldScores: readonly number[];
+  fitSeconds: number;
+  predictMicrosPerRow: number | null;
+  parameters: Readonly<Record<string, unknown>>;
+  isBaseline: boolean;
+  createdAt: Date;
+}
+
+export interface Artifact {
+  id: ArtifactId;
+  jobId: JobId;
+  name: string;
+  kind: ArtifactKind;
+  contentType: string;
+  size: number;
+  sha256: string;
+  blobKey: BlobKey;
+  createdAt: Date;
+}

@@ -1,0 +1,16 @@
+/**
+ * The toolkit as the agents call it: one command, a JSON request, progress on the way, a JSON result. How the Python
+ * side is kept warm is the adapter's business. The wire is in toolkit/PROTOCOL.md.
+ */
+export interface Toolkit {
+  call(command: string, request: unknown, options: ToolkitCallOptions): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+export interface ToolkitCallOptions {
+  /** Hard wall-clock limit; past it the command's process is killed and the call rejects with STEP_DEADLINE. */
+  timeoutMs: number;
+  signal?: AbortSignal;
+  onProgress?(fraction: number, message: string): void;
+  onLog?(level: 'INFO' | 'WARNING' | 'ERROR', message: string): void;
+}
