@@ -1,0 +1,126 @@
+"""Every metric of the product, one definition for training, selection, evaluation and report alike.
+
+`y` is (n,) class numbers or values; `scores` is (n, n_classes) probabilities for classification, (n,) values for
+regression. A metric that is undefined on these rows (ROC_AUC with one class present) is NaN.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.stats import rankdata
+from sklearn import metrics as sk
+
+TASKS = ("BINARY", "MULTICLASS", "REGRESSION")
+
+METRICS_OF_TASK: dict[str, tuple[str, ...]] = {
+    "BINARY": (
+        "ROC_AUC", "PR_AUC", "LOG_LOSS", "ACCURACY", "BALANCED_ACCURACY", "F1", "F1_MACRO", "MCC",
+    ),
+    "MULTICLASS": ("ROC_AUC", "LOG_LOSS", "ACCURACY", "BALANCED_ACCURACY", "F1_MACRO", "MCC"),
+    "REGRESSION": ("RMSE", "MAE", "MEDIAN_AE", "MAPE", "RMSLE", "R2"),
+}  # fmt: skip
+
+DEFAULT_METRIC = {"BINARY": "ROC_AUC", "MULTICLASS": "LOG_LOSS", "REGRESSION": "RMSE"}
+
+_LOWER_IS_BETTER = frozenset({"LOG_LOSS", "RMSE", "MAE", "MEDIAN_AE", "MAPE", "RMSLE"})
+
+# Probabilities are kept this far from 0 and 1, as scikit-learn does for float32, so one sure mistake stays finite.
+_PROBABILITY_FLOOR = 1e-7
+
+
+def is_lower_better(metric: str) -> bool:
+    """True for losses and errors, False for scores."""
+    return metric in _LOWER_IS_BETTER
+
+
+def score(metric: str, y: np.ndarray, scores: np.ndarray) -> float:
+    """The metric's own value (RMSE 50.0, not -50.0); NaN where it is undefined on these rows."""
+    if len(y) == 0:
+        return float("nan")
+    return float(_FUNCTIONS[metric](y, scores))
+
+
+def all_metrics(task: str, y: np.ndarray, scores: np.ndarray) -> dict[str, float]:
+    """Every metric that fits the task."""
+    return {metric: score(metric, y, scores) for metric in METRICS_OF_TASK[task]}
+
+
+def utility(metric: str, y: np.ndarray, scores: np.ndarray) -> float:
+    """The score turned so that larger is better, for selection; an undefined one is minus infinity."""
+    value = score(metric, y, scores)
+    if np.isnan(value):
+        return -np.inf
+    return -value if is_lower_better(metric) else value
+
+
+def _area_under_roc(positive: np.ndarray, scores: np.ndarray) -> float:
+    """The Mann-Whitney statistic: the share of positive-negative pairs ranked rightly, ties counted half."""
+    positives = int(positive.sum())
+    negatives = len(positive) - positives
+    if positives == 0 or negatives == 0:
+        return float("nan")
+    rank_sum = rankdata(scores)[positive].sum()
+    return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives)
+
+
+def _roc_auc(y: np.ndarray, scores: np.ndarray) -> float:
+    """Binary: of class 1. Multiclass: the mean of one class against the rest, over the classes present."""
+    if scores.shape[1] == 2:
+        return _area_under_roc(y == 1, scores[:, 1])
+    areas = [_area_under_roc(y == label, scores[:, label]) for label in np.unique(y)]
+    return float(np.mean(areas))
+
+
+def _pr_auc(y: np.ndarray, scores: np.ndarray) -> float:
+    if not (y == 1).any():
+        return float("nan")
+    return sk.average_precision_score(y == 1, scores[:, 1])
+
+
+def _log_loss(y: np.ndarray, scores: np.ndarray) -> float:
+    clipped = np.clip(scores, _PROBABILITY_FLOOR, 1.0)
+    chosen = clipped[np.arange(len(y)), y] / clipped.sum(axis=1)
+    return float(-np.log(chosen).mean())
+
+
+def labels(scores: np.ndarray) -> np.ndarray:
+    """(n,) the most probable class of each row."""
+    return scores.argmax(axis=1)
+
+
+def _balanced_accuracy(y: np.ndarray, scores: np.ndarray) -> float:
+    hit = labels(scores) == y
+    return float(np.mean([hit[y == label].mean() for label in np.unique(y)]))
+
+
+def _mape(y: np.ndarray, scores: np.ndarray) -> float:
+    return sk.mean_absolute_percentage_error(y, scores)
+
+
+def _rmsle(y: np.ndarray, scores: np.ndarray) -> float:
+    if (y < 0).any():
+        return float("nan")
+    return float(np.sqrt(np.mean((np.log1p(np.maximum(scores, 0.0)) - np.log1p(y)) ** 2)))
+
+
+def _r2(y: np.ndarray, scores: np.ndarray) -> float:
+    spread = ((y - y.mean()) ** 2).sum()
+    return float(1.0 - ((y - scores) ** 2).sum() / spread) if spread > 0 else float("nan")
+
+
+_FUNCTIONS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+    "ROC_AUC": _roc_auc,
+    "PR_AUC": _pr_auc,
+    "LOG_LOSS": _log_loss,
+    "ACCURACY": lambda y, scores: float((labels(scores) == y).mean()),
+    "BALANCED_ACCURACY": _balanced_accuracy,
+    "F1": lambda y, scores: sk.f1_score(y, labels(scores), pos_label=1, zero_division=0.0),
+    "F1_MACRO": lambda y, scores: sk.f1_score(y, labels(scores), average="macro", zero_division=0.0),
+    "MCC": lambda y, scores: sk.matthews_corrcoef(y, labels(scores)),
+    "RMSE": lambda y, scores: float(np.sqrt(np.mean((y - scores) ** 2))),
+    "MAE": lambda y, scores: float(np.mean(np.abs(y - scores))),
+    "MEDIAN_AE": lambda y, scores: float(np.median(np.abs(y - scores))),
+    "MAPE": _mape,
+    "RMSLE": _rmsle,
+    "R2": _r2,
+}
