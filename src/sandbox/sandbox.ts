@@ -4,8 +4,15 @@ import type { SandboxKind } from '../domain/vocabulary.ts';
 /**
  * The sandbox port: an isolated folder in which processes run without network, secrets or host files.
  *
- * Paths are relative to the job's folder (`input/`, `work/`, `sealed/`, `out/`), which is every process's working
- * directory. The folder outlives the sandbox: opening the same id again finds what earlier processes left.
+ * Paths are relative to the job's folder, which is every process's working directory. It holds five folders:
+ *
+ *     input/     the upload; processes read it, only `put` writes it
+ *     work/      what trusted and untrusted code both see; untrusted code reads it only
+ *     scratch/   the one place untrusted code writes: trusted code never unpickles or imports what lies here
+ *     sealed/    the whole table and the holdout; untrusted code does not see it
+ *     out/       files that become artifacts; untrusted code does not see it
+ *
+ * The folder outlives the sandbox: opening the same id again finds what earlier processes left.
  */
 export interface Sandbox {
   readonly id: string;
@@ -14,49 +21,67 @@ export interface Sandbox {
   readonly containment: Containment;
   /** Starts a process. Rejects with SANDBOX_UNCONTAINED when `untrusted` code is asked of a sandbox that can't hold it. */
   start(command: SandboxCommand): Promise<SandboxProcess>;
-  /** Writes a file, creating folders on the way. Whole or not at all. */
+  /** Writes a file, creating folders on the way. Whole or not at all. Rejects with SANDBOX_PATH_REFUSED. */
   put(path: string, content: Readable): Promise<void>;
-  /** Reads a regular file of the job's folder; refuses links, devices and paths that leave it. */
+  /**
+   * Reads a regular file of the job's folder. Rejects with SANDBOX_FILE_NOT_FOUND, or with SANDBOX_PATH_REFUSED for
+   * links, devices, pipes and paths that leave the folder. The stream ends after `size` bytes even if the file grows.
+   */
   get(path: string): Promise<{ size: number; stream: Readable }>;
   /** Kills everything still running in this sandbox. The folder stays. */
   close(): Promise<void>;
 }
 
+export const SANDBOX_FOLDERS = ['input', 'work', 'scratch', 'sealed', 'out'] as const;
+export type SandboxFolder = (typeof SANDBOX_FOLDERS)[number];
+
 export type Containment = 'contained' | 'process';
 
 export interface SandboxCommand {
-  /** What to run; the first element is a program of the toolkit's environment or an absolute path inside the sandbox. */
+  /** What to run: `python` is the toolkit's interpreter, another bare name is looked up beside it, then in the system. */
   argv: readonly [string, ...string[]];
   env?: Readonly<Record<string, string>>;
-  /** True for code no engineer of ours wrote: it gets neither `input/` nor `sealed/`. */
+  /** True for code no engineer of ours wrote: see the folders above for what it gets. */
   untrusted?: boolean;
   limits: ProcessLimits;
   signal?: AbortSignal;
-  /** Called for each line of output, in order; a line longer than 64 KiB arrives in pieces. */
+  /** Called for each line of output, in order; a line longer than 64 KiB arrives in pieces. Must not throw. */
   onLine(stream: 'stdout' | 'stderr', line: string): void;
 }
 
 export interface ProcessLimits {
   /** Wall clock; null for a process that lives as long as its sandbox. */
   wallSeconds: number | null;
+  /** Of each process, not of their sum. */
   cpuSeconds: number | null;
+  /** Of the whole process tree. */
   memoryBytes: number;
+  /** Processes and threads at once; binds in `contained` only. */
   processes: number;
+  /** Largest file any process may write. */
   fileBytes: number;
+  /** Stdout and stderr together. */
   outputBytes: number;
 }
 
 export interface SandboxProcess {
-  /** Writes one line to the process's stdin. */
+  /** Writes one line to the process's stdin; does nothing once the process has ended. */
   send(line: string): void;
+  /** Closes the process's stdin. */
+  end(): void;
   /** SIGKILL to the whole process tree. */
   kill(): void;
+  /** Resolves when the whole tree is gone and its last line was given out. Never rejects. */
   readonly exit: Promise<ProcessExit>;
 }
 
 /** Success is `reason: 'exited'` with code 0 and nothing else. */
 export interface ProcessExit {
-  reason: 'exited' | 'deadline' | 'aborted' | 'memory' | 'output' | 'killed';
+  /**
+   * `deadline`: wall clock or CPU seconds ran out. `memory`, `output`: more than the limits allow. `disk`: the volume
+   * under the sandboxes was about to fill. `killed`: `kill()` or `close()` was called.
+   */
+  reason: 'exited' | 'deadline' | 'aborted' | 'memory' | 'output' | 'disk' | 'killed';
   code: number | null;
   signal: string | null;
 }
@@ -67,6 +92,6 @@ export interface SandboxProvider {
   /** One sentence for `doctor`, logs and `Job.sandbox`: how processes are contained here, or why they are not. */
   readonly description: string;
   open(id: string): Promise<Sandbox>;
-  /** Removes a sandbox's folder for good. Idempotent. */
+  /** Kills what still runs in a sandbox and removes its folder for good. Idempotent. */
   destroy(id: string): Promise<void>;
 }
