@@ -12,3 +12,5 @@ export interface Bus {
 export const jobTopic = (jobId: string): string => `job:${jobId}`;
 /** Something may be waiting to be claimed. */
 export const QUEUE_TOPIC = 'queue';
+/** Somebody asked this running job to stop. */
+export const cancelTopic = (jobId: string): string => `cancel:${jobId}`;

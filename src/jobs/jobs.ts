@@ -1,75 +1,161 @@
+import { and, eq } from 'drizzle-orm';
+import { artifacts } from '../db/schema.ts';
+import { JobNotFoundError, JobStateError } from '../domain/errors.ts';
 import type { JobEvent } from '../domain/events.ts';
-import type { ArtifactId, DatasetId, JobId } from '../domain/ids.ts';
-import type { Artifact, Dataset, Job, JobOptions, Trial } from '../domain/records.ts';
-import type { ArtifactKind, JobStatus, Task } from '../domain/vocabulary.ts';
+import type { ArtifactId, BlobKey, DatasetId, JobId } from '../domain/ids.ts';
+import type { Artifact, Dataset, Job, Trial } from '../domain/records.ts';
+import { type ArtifactKind, isTerminal } from '../domain/vocabulary.ts';
+import { cancelJob } from './cancel.ts';
+import {
+  findArtifact,
+  findDatasets,
+  findLeaderboard,
+  findTrial,
+  type JobFilter,
+  listArtifacts,
+  listDatasets,
+  listJobs,
+} from './catalogue.ts';
+import { deleteJob } from './delete.ts';
+import { readEvents } from './event-log.ts';
+import { Followers, type JobUpdate } from './follow.ts';
+import { disown, type LeftoverRemover } from './leftovers.ts';
+import type { Page, PageRequest } from './pagination.ts';
+import { insertDataset, type NewDataset, type StartRequest, type StartTerms, startJob } from './start.ts';
+import type { JobStore } from './store.ts';
 
-/** A page of rows, newest first: `after` and `before` are ids of rows already seen. */
-export interface PageRequest {
-  limit: number;
-  after?: string;
-  before?: string;
-  /** True for `last`: the page nearest the end (or nearest before `before`). */
-  fromEnd?: boolean;
-}
-export interface Page<T> {
-  rows: readonly T[];
-  hasNext: boolean;
-  hasPrevious: boolean;
-}
-
-export interface JobFilter {
-  statuses?: readonly JobStatus[];
-  datasetId?: DatasetId;
-  task?: Task;
-  nameContains?: string;
-}
-
-/** A job as it is now and, except for the first of a subscription, the event that made it so. */
-export interface JobUpdate {
-  job: Job;
-  event: JobEvent | null;
-}
+export type { JobFilter } from './catalogue.ts';
+export type { JobUpdate } from './follow.ts';
+export type { Page, PageRequest } from './pagination.ts';
+export type { NewDataset, StartRequest } from './start.ts';
 
 /** What the outside may do with jobs and datasets. Failures are the classes of domain/errors.ts. */
-export interface Jobs {
-  // Datasets. Immutable; the blob is in the store before `addDataset` is called.
-  addDataset(dataset: Omit<Dataset, 'createdAt'>): Promise<Dataset>;
-  dataset(id: DatasetId): Promise<Dataset | null>;
-  datasets(ids: readonly DatasetId[]): Promise<readonly (Dataset | null)[]>;
-  listDatasets(page: PageRequest): Promise<Page<Dataset>>;
+export class Jobs {
+  readonly #store: JobStore;
+  readonly #leftovers: LeftoverRemover;
+  readonly #terms: StartTerms;
+  readonly #followers: Followers;
+
+  constructor(parts: { store: JobStore; leftovers: LeftoverRemover; terms: StartTerms }) {
+    this.#store = parts.store;
+    this.#leftovers = parts.leftovers;
+    this.#terms = parts.terms;
+    this.#followers = new Followers(parts.store);
+  }
+
+  /**
+   * Announces a blob that is about to be written for a dataset: unless `addDataset` or `start` takes it, the next boot
+   * removes it, so that an upload the server dies in leaves nothing behind.
+   */
+  async expectBlob(key: BlobKey): Promise<void> {
+    await this.#store.write([], (tx) => disown(tx, [{ kind: 'blob', key }], this.#store.now()));
+  }
+
+  /** Datasets are immutable; the blob is in the store before this is called. */
+  addDataset(dataset: NewDataset): Promise<Dataset> {
+    return this.#store.write([], (tx) => insertDataset(tx, dataset, this.#store.now()));
+  }
+
+  dataset(id: DatasetId): Promise<Dataset | null> {
+    return this.#store.dataset(id);
+  }
+
+  /** In the order of the ids, null where there is none. */
+  datasets(ids: readonly DatasetId[]): Promise<readonly (Dataset | null)[]> {
+    return findDatasets(this.#store.read, ids);
+  }
+
+  listDatasets(page: PageRequest): Promise<Page<Dataset>> {
+    return listDatasets(this.#store.read, page);
+  }
 
   /**
    * Queues a job: dataset (when new), job and first event in one transaction. The same idempotency key with the same
-   * input returns the job it made; with other input it rejects with InvalidOptionsError IDEMPOTENCY_KEY_REUSED.
-   * Rejects with QuotaExceededError when the queue is full.
+   * input (bytes and options) returns the job it made; with other input it rejects with InvalidOptionsError
+   * IDEMPOTENCY_KEY_REUSED. Rejects with QuotaExceededError when the queue is full. A new dataset that was not stored,
+   * because of either, loses its blob.
    */
-  start(request: {
-    dataset: Omit<Dataset, 'createdAt'> | DatasetId;
-    options: JobOptions;
-    idempotencyKey: string | null;
-  }): Promise<{ job: Job; created: boolean }>;
-  /** QUEUED: cancelled at once. RUNNING: the runner is told, keeps the best so far and ends it. Ended: JobStateError. */
-  cancel(id: JobId): Promise<Job>;
-  /** A new job on the same dataset and options. */
-  retry(id: JobId): Promise<Job>;
-  /** Removes an ended job, its events, its artifacts' rows and their blobs, its sandbox folder. Running: JobStateError. */
-  delete(id: JobId): Promise<void>;
+  async start(request: StartRequest): Promise<{ job: Job; created: boolean }> {
+    try {
+      return await startJob(this.#store, request, this.#terms);
+    } finally {
+      await this.#discardUnstored(request.dataset);
+    }
+  }
 
-  job(id: JobId): Promise<Job | null>;
-  list(filter: JobFilter, page: PageRequest): Promise<Page<Job>>;
+  async #discardUnstored(dataset: NewDataset | DatasetId): Promise<void> {
+    if (typeof dataset === 'string' || (await this.#store.dataset(dataset.id))) return;
+    await this.#leftovers.remove([{ kind: 'blob', key: dataset.blobKey }]);
+  }
+
+  /** QUEUED: cancelled at once. RUNNING: the runner is told, keeps the best so far and ends it. Ended: JobStateError. */
+  cancel(id: JobId): Promise<Job> {
+    return cancelJob(this.#store, id);
+  }
+
+  /** A new job on an ended job's dataset and options. Not ended: JobStateError. */
+  async retry(id: JobId): Promise<Job> {
+    const job = await this.#store.job(id);
+    if (!job) throw new JobNotFoundError(id);
+    if (!isTerminal(job.status)) {
+      throw new JobStateError(
+        'JOB_NOT_ENDED',
+        `The job is ${job.status}; only an ended job can be tried again.`,
+        {
+          hint: 'Wait for its end, or cancel it with `cancelJob` first.',
+        },
+      );
+    }
+    const again = { dataset: job.datasetId, options: job.options, idempotencyKey: null, retryOf: id };
+    return (await startJob(this.#store, again, this.#terms)).job;
+  }
+
+  /** Removes an ended job, its events, its artifacts' rows and their blobs, its sandbox folder. Not ended: JobStateError. */
+  delete(id: JobId): Promise<void> {
+    return deleteJob(this.#store, this.#leftovers, id);
+  }
+
+  job(id: JobId): Promise<Job | null> {
+    return this.#store.job(id);
+  }
+
+  list(filter: JobFilter, page: PageRequest): Promise<Page<Job>> {
+    return listJobs(this.#store.read, filter, page);
+  }
+
   /** Events with `sequence > after`, in order, at most `limit`. */
-  events(id: JobId, after: number, limit: number): Promise<readonly JobEvent[]>;
+  events(id: JobId, after: number, limit: number): Promise<readonly JobEvent[]> {
+    return readEvents(this.#store.read, id, after, limit);
+  }
+
   /** Best first by validation score; the baseline is in it. */
-  leaderboard(id: JobId, limit: number | null): Promise<readonly Trial[]>;
-  trial(id: JobId, trialId: string): Promise<Trial | null>;
-  artifact(id: ArtifactId): Promise<Artifact | null>;
-  artifactByName(id: JobId, name: string): Promise<Artifact | null>;
-  artifacts(id: JobId, kinds: readonly ArtifactKind[] | null, page: PageRequest): Promise<Page<Artifact>>;
+  leaderboard(id: JobId, limit: number | null): Promise<readonly Trial[]> {
+    return findLeaderboard(this.#store.read, id, limit);
+  }
+
+  trial(id: JobId, trialId: string): Promise<Trial | null> {
+    return findTrial(this.#store.read, id, trialId);
+  }
+
+  artifact(id: ArtifactId): Promise<Artifact | null> {
+    return findArtifact(this.#store.read, eq(artifacts.id, id));
+  }
+
+  artifactByName(id: JobId, name: string): Promise<Artifact | null> {
+    return findArtifact(this.#store.read, and(eq(artifacts.jobId, id), eq(artifacts.name, name)));
+  }
+
+  artifacts(id: JobId, kinds: readonly ArtifactKind[] | null, page: PageRequest): Promise<Page<Artifact>> {
+    return listArtifacts(this.#store.read, id, kinds, page);
+  }
 
   /**
    * The job as it is now (event null), then every event after it, each once and in order, whatever the bus drops; with
    * `after`, first every event with a larger sequence. Ends when the job has ended and its last event is out, or when
-   * `signal` aborts. Rejects with JobNotFoundError. `job` in an update is never older than its event.
+   * `signal` aborts. Rejects with JobNotFoundError, or InvalidOptionsError AFTER_OUT_OF_RANGE for an `after` the job has
+   * not reached. `job` in an update is never older than its event; all subscribers share one object per event.
    */
-  follow(id: JobId, options: { after: number | null; signal: AbortSignal }): AsyncIterable<JobUpdate>;
+  follow(id: JobId, options: { after: number | null; signal: AbortSignal }): AsyncIterable<JobUpdate> {
+    return this.#followers.follow(id, options);
+  }
 }

@@ -1,0 +1,87 @@
+import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
+import { type BetterSQLite3Database, drizzle } from 'drizzle-orm/better-sqlite3';
+import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
+import { lockDataDir } from './lock.ts';
+import * as schema from './schema.ts';
+
+/**
+ * A connection as the rest of the program uses it: drizzle's query builder, always awaited. better-sqlite3 would answer
+ * without; Postgres will not.
+ */
+export type Queries = Omit<
+  BetterSQLite3Database<typeof schema>,
+  'all' | 'get' | 'run' | 'values' | 'transaction'
+>;
+
+export interface Database {
+  /** Reads committed data; a write through it fails. */
+  readonly read: Queries;
+  /**
+   * Runs `change` in one transaction, alone among the writers: all of it is durable when this resolves, none of it when
+   * it rejects. Await nothing but the given queries inside: every other writer waits.
+   */
+  write<T>(change: (tx: Queries) => Promise<T>): Promise<T>;
+  /** Lets the writes under way finish, refuses new ones, frees the data folder. */
+  close(): Promise<void>;
+}
+
+const MIGRATIONS = join(import.meta.dirname, 'migrations');
+
+/** Opens (and migrates) the database of a data folder, for one process at a time: see `lockDataDir`. */
+export function openDatabase(dataDir: string): Database {
+  const unlock = lockDataDir(dataDir);
+  try {
+    const file = join(dataDir, 'sproutml.db');
+    const writer = new Sqlite(file);
+    writer.pragma('journal_mode = WAL');
+    // With WAL, NORMAL loses nothing when a process dies; only a power cut may take the last commits, never the order.
+    writer.pragma('synchronous = NORMAL');
+    writer.pragma('foreign_keys = ON');
+    writer.pragma('busy_timeout = 5000');
+    const tx = drizzle(writer, { schema });
+    migrate(tx, { migrationsFolder: MIGRATIONS });
+
+    const reader = new Sqlite(file);
+    reader.pragma('query_only = ON');
+    reader.pragma('busy_timeout = 5000');
+
+    let tail: Promise<unknown> = Promise.resolve();
+    let closed = false;
+    return {
+      read: drizzle(reader, { schema }),
+      write(change) {
+        if (closed) return Promise.reject(new Error('The database is closed.'));
+        const done = tail.then(() => transact(writer, () => change(tx)));
+        // The caller sees the failure; the next writer only waits for the end.
+        tail = done.catch(() => undefined);
+        return done;
+      },
+      async close() {
+        if (closed) return;
+        closed = true;
+        await tail;
+        reader.close();
+        writer.close();
+        unlock();
+      },
+    };
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+}
+
+/** better-sqlite3 takes no async transaction callback. IMMEDIATE: a read first would else lose against another writer. */
+async function transact<T>(writer: Sqlite.Database, change: () => Promise<T>): Promise<T> {
+  writer.exec('BEGIN IMMEDIATE');
+  try {
+    const value = await change();
+    writer.exec('COMMIT');
+    return value;
+  } catch (error) {
+    // A full disk and the like have rolled back already.
+    if (writer.inTransaction) writer.exec('ROLLBACK');
+    throw error;
+  }
+}

@@ -1,0 +1,19 @@
+import type { artifacts, datasets, events, jobs, trials } from '../db/schema.ts';
+import type { JobEvent } from '../domain/events.ts';
+import type { Artifact, Dataset, Job, Trial } from '../domain/records.ts';
+
+/** Rows as the database gives them, made the records of the domain: nothing of the tables' own leaks out. */
+
+export function toJob(row: typeof jobs.$inferSelect): Job {
+  const { name, options, barrenAttempts, idempotencyKey, idempotencyHash, ...job } = row;
+  return { ...job, options: { ...options, name } };
+}
+
+export function toEvent(row: typeof events.$inferSelect): JobEvent {
+  const { sequence, at, stage, agent, message, body } = row;
+  return { ...body, sequence, at, stage, agent, message };
+}
+
+export const toDataset = (row: typeof datasets.$inferSelect): Dataset => row;
+export const toTrial = (row: typeof trials.$inferSelect): Trial => row;
+export const toArtifact = (row: typeof artifacts.$inferSelect): Artifact => row;

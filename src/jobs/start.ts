@@ -1,0 +1,134 @@
+import { createHash } from 'node:crypto';
+import { count, eq } from 'drizzle-orm';
+import { jobTopic, QUEUE_TOPIC } from '../bus/bus.ts';
+import type { Queries } from '../db/client.ts';
+import { datasets, events, jobs } from '../db/schema.ts';
+import { DatasetNotFoundError, InvalidOptionsError, QuotaExceededError } from '../domain/errors.ts';
+import type { DatasetId, JobId } from '../domain/ids.ts';
+import { newJobId } from '../domain/ids.ts';
+import type { Dataset, Job, JobOptions } from '../domain/records.ts';
+import type { Mind, SandboxKind } from '../domain/vocabulary.ts';
+import { statusChanged } from './claim.ts';
+import { own } from './leftovers.ts';
+import { NO_USAGE } from './recorder.ts';
+import { toDataset, toJob } from './rows.ts';
+import { findDataset, type JobStore } from './store.ts';
+
+export type NewDataset = Omit<Dataset, 'createdAt'>;
+
+export interface StartRequest {
+  dataset: NewDataset | DatasetId;
+  options: JobOptions;
+  idempotencyKey: string | null;
+}
+
+/** What the composition root decides about every new job. */
+export interface StartTerms {
+  mind: Mind;
+  sandbox: SandboxKind;
+  maxQueuedJobs: number;
+}
+
+/** Writes dataset (when new), job and first event in one transaction, or finds the job the key has made before. */
+export async function startJob(
+  store: JobStore,
+  request: StartRequest & { retryOf?: JobId },
+  terms: StartTerms,
+): Promise<{ job: Job; created: boolean }> {
+  const started = await store.write([QUEUE_TOPIC], async (tx) => {
+    const now = store.now();
+    const dataset =
+      typeof request.dataset === 'string' ? await findDataset(tx, request.dataset) : request.dataset;
+    if (!dataset) throw new DatasetNotFoundError(String(request.dataset));
+
+    const { idempotencyKey, options } = request;
+    const idempotencyHash = idempotencyKey === null ? null : hashOf(dataset, options);
+    if (idempotencyKey !== null) {
+      const [earlier] = await tx.select().from(jobs).where(eq(jobs.idempotencyKey, idempotencyKey));
+      if (earlier) {
+        if (earlier.idempotencyHash !== idempotencyHash) throw keyReused(idempotencyKey);
+        return { job: toJob(earlier), created: false };
+      }
+    }
+    await refuseWhenFull(tx, terms.maxQueuedJobs);
+    if (typeof request.dataset !== 'string') await insertDataset(tx, request.dataset, now);
+
+    const { name, ...otherOptions } = options;
+    const [row] = await tx
+      .insert(jobs)
+      .values({
+        id: newJobId(),
+        datasetId: dataset.id,
+        name,
+        options: otherOptions,
+        status: 'QUEUED',
+        progress: 0,
+        task: options.task,
+        metric: options.metric,
+        mind: terms.mind,
+        sandbox: terms.sandbox,
+        attempt: 0,
+        barrenAttempts: 0,
+        lastSequence: 1,
+        activeMs: 0,
+        usage: NO_USAGE,
+        retryOf: request.retryOf ?? null,
+        idempotencyKey,
+        idempotencyHash,
+        createdAt: now,
+      })
+      .returning();
+    if (!row) throw new Error('The database did not answer with the job it inserted.');
+    const { stage, agent, message, ...body } = statusChanged(
+      null,
+      'QUEUED',
+      `The job "${name}" waits for its turn.`,
+    );
+    await tx.insert(events).values({ jobId: row.id, sequence: 1, at: now, stage, agent, message, body });
+    return { job: toJob(row), created: true };
+  });
+  if (started.created) store.bus.publish(jobTopic(started.job.id));
+  return started;
+}
+
+/** Inside the caller's transaction; the blob is the dataset's from then on. */
+export async function insertDataset(tx: Queries, dataset: NewDataset, now: Date): Promise<Dataset> {
+  const [row] = await tx
+    .insert(datasets)
+    .values({ ...dataset, createdAt: now })
+    .returning();
+  if (!row) throw new Error('The database did not answer with the dataset it inserted.');
+  await own(tx, { kind: 'blob', key: dataset.blobKey });
+  return toDataset(row);
+}
+
+async function refuseWhenFull(tx: Queries, maxQueuedJobs: number): Promise<void> {
+  const [queued] = await tx.select({ count: count() }).from(jobs).where(eq(jobs.status, 'QUEUED'));
+  if (queued && queued.count >= maxQueuedJobs) {
+    throw new QuotaExceededError(
+      'QUOTA_EXCEEDED',
+      `${queued.count} jobs are waiting, the most this server takes.`,
+      {
+        hint: 'Try again when one has started, cancel one, or raise MAX_QUEUED_JOBS.',
+      },
+    );
+  }
+}
+
+/** The same bytes and options are the same input, whether uploaded again or named by a dataset's id. */
+function hashOf(dataset: NewDataset, options: JobOptions): string {
+  const parts = Object.entries(options).sort(([a], [b]) => (a < b ? -1 : 1));
+  return createHash('sha256')
+    .update(JSON.stringify([dataset.sha256, parts]))
+    .digest('hex');
+}
+
+const keyReused = (key: string): InvalidOptionsError =>
+  new InvalidOptionsError(
+    'IDEMPOTENCY_KEY_REUSED',
+    `The idempotency key "${key}" was used with other input.`,
+    {
+      hint: 'Use a new key for a new job; repeat a key only with the very same file and options.',
+      details: { field: 'idempotencyKey' },
+    },
+  );
