@@ -1,0 +1,176 @@
+import { basename } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { parse } from 'csv-parse/sync';
+import type { FileUpload } from 'graphql-upload-minimal';
+import type { BlobStore, StoredBlob } from '../artifacts/blob-store.ts';
+import { InvalidDatasetError, messageOf, SproutError } from '../domain/errors.ts';
+import { type BlobKey, newDatasetId } from '../domain/ids.ts';
+import type { Dataset, Dialect } from '../domain/records.ts';
+import { type TableFacts, TableInspector, type TableLimits } from './table-inspector.ts';
+import { assertTarget } from './target.ts';
+
+/** Fewer rows can't be split into folds and a holdout. */
+const MIN_ROWS = 10;
+const MAX_NAME = 200;
+
+/** A table that is in the blob store and passed every check, but that no record names yet. */
+export interface ReceivedDataset {
+  dataset: Omit<Dataset, 'createdAt'>;
+  /** Checks that the target is there, once, and (in a table small enough to have been kept) has two values or more. */
+  assertTarget(target: string): void;
+}
+
+/**
+ * Streams an upload to the blob store, hashed and inspected on the way. Rejects with InvalidDatasetError when it is not a
+ * table that can be trained on, and leaves nothing in the store then.
+ */
+export async function receiveDataset(
+  upload: Promise<FileUpload>,
+  name: string | null,
+  { blobs, limits }: { blobs: BlobStore; limits: TableLimits },
+): Promise<ReceivedDataset> {
+  const id = newDatasetId();
+  const blobKey = `datasets/${id}` as BlobKey;
+  const inspector = new TableInspector(limits);
+  const { filename, blob } = await store(upload, inspector, blobs, blobKey, limits);
+  try {
+    const facts = inspector.facts();
+    const columns = readHeader(facts).map((column) => ({
+      name: column,
+      type: null,
+      missing: null,
+      distinct: null,
+    }));
+    if (facts.rows < MIN_ROWS) {
+      throw new InvalidDatasetError(
+        'TOO_FEW_ROWS',
+        `The table has ${facts.rows} rows; at least ${MIN_ROWS} are needed.`,
+        {
+          hint: 'Upload more rows: models learn little from fewer than a few hundred.',
+        },
+      );
+    }
+    const dataset = {
+      id,
+      name: displayName(name ?? filename),
+      columns,
+      rowCount: facts.rows,
+      size: blob.size,
+      sha256: blob.sha256,
+      dialect: facts.dialect,
+      blobKey,
+    };
+    return {
+      dataset,
+      assertTarget(target) {
+        assertTarget(columns, target);
+        assertNotConstant(
+          facts,
+          columns.findIndex((column) => column.name === target),
+          target,
+        );
+      },
+    };
+  } catch (error) {
+    await blobs.delete(blobKey);
+    throw error;
+  }
+}
+
+async function store(
+  upload: Promise<FileUpload>,
+  inspector: TableInspector,
+  blobs: BlobStore,
+  key: BlobKey,
+  limits: TableLimits,
+): Promise<{ filename: string; blob: StoredBlob }> {
+  try {
+    const file = await upload;
+    const stream = file.createReadStream();
+    // Without this the parser truncates in silence and waits for ever.
+    stream.once('limit', () => stream.destroy(tooLarge(limits.MAX_UPLOAD_BYTES)));
+    // Both are waited for, so that nothing is still being written when a refusal is reported.
+    const [sent, stored] = await Promise.allSettled([pipeline(stream, inspector), blobs.put(key, inspector)]);
+    if (sent.status === 'rejected') {
+      await blobs.delete(key);
+      throw sent.reason;
+    }
+    if (stored.status === 'rejected') throw stored.reason;
+    return { filename: file.filename, blob: stored.value };
+  } catch (error) {
+    if (error instanceof SproutError || !isRequestError(error)) throw error;
+    throw new InvalidDatasetError(
+      'UPLOAD_INTERRUPTED',
+      `The upload did not arrive whole: ${messageOf(error)}`,
+      {
+        hint: 'Send it again; nothing was stored.',
+        cause: error,
+      },
+    );
+  }
+}
+
+/** What the multipart parser says when the client sent too little or went away. */
+const isRequestError = (error: unknown): boolean =>
+  error instanceof Error && 'status' in error && typeof error.status === 'number' && error.status < 500;
+
+export function tooLarge(maximum: number): InvalidDatasetError {
+  return new InvalidDatasetError('FILE_TOO_LARGE', `The file is larger than ${maximum} bytes.`, {
+    hint: 'Compress it (.csv.gz is read as it is), or raise MAX_UPLOAD_BYTES on the server.',
+  });
+}
+
+function readHeader({ header, dialect }: TableFacts): string[] {
+  const [names = []] = parseRows(header, dialect);
+  if (names.every((name) => name === '')) {
+    throw new InvalidDatasetError('HEADER_EMPTY', 'The first row holds no column names.', {
+      hint: 'Put the names of the columns in the first row.',
+      details: { line: 1 },
+    });
+  }
+  return names;
+}
+
+function parseRows(bytes: Buffer, { delimiter, encoding }: Dialect): string[][] {
+  const text = bytes.toString(encoding === 'latin-1' ? 'latin1' : 'utf8');
+  try {
+    return parse(text, {
+      delimiter,
+      relax_quotes: true,
+      relax_column_count: true,
+      skip_empty_lines: true,
+    });
+  } catch (error) {
+    throw new InvalidDatasetError('UNREADABLE_TABLE', `The table can't be read: ${messageOf(error)}.`, {
+      hint: 'Look for a double quote inside a value: it must be written twice.',
+      cause: error,
+    });
+  }
+}
+
+const MISSING = new Set(['', '?', '-', 'na', 'n/a', '#n/a', 'nan', 'null', 'none']);
+
+function assertNotConstant(facts: TableFacts, column: number, target: string): void {
+  if (facts.whole === null) return;
+  const values = new Set<string>();
+  for (const row of parseRows(facts.whole, facts.dialect).slice(1)) {
+    const value = row[column]?.trim() ?? '';
+    if (!MISSING.has(value.toLowerCase())) values.add(value);
+    if (values.size > 1) return;
+  }
+  const [only] = values;
+  if (only === undefined) {
+    throw new InvalidDatasetError('TARGET_EMPTY', `"${target}" has no value in any row.`, {
+      hint: 'Name a column that holds what is to be predicted.',
+    });
+  }
+  throw new InvalidDatasetError('TARGET_CONSTANT', `"${target}" is "${only.slice(0, 80)}" in every row.`, {
+    hint: 'There is nothing to predict. Name another column, or add rows with other values.',
+  });
+}
+
+/** The last part of whatever path the client sent, without control characters. Shown only: files are stored by id. */
+function displayName(name: string): string {
+  const shown = basename(name.replaceAll('\\', '/')).replace(/\p{C}/gu, '').trim();
+  return shown === '' ? 'dataset' : shown.slice(0, MAX_NAME);
+}

@@ -1,0 +1,164 @@
+import type { Config } from '../config.ts';
+import { nearest } from '../datasets/nearest.ts';
+import { InvalidOptionsError } from '../domain/errors.ts';
+import type { DatasetColumn, JobOptions } from '../domain/records.ts';
+import { METRICS, type Metric, metricFits, type Task } from '../domain/vocabulary.ts';
+import type { StartTrainingInput } from './training.ts';
+
+export const DEFAULT_TIME_BUDGET_SECONDS = 600;
+const MIN_TIME_BUDGET_SECONDS = 10;
+const MAX_TRIALS = 10_000;
+const MAX_NAME = 200;
+const MAX_INSTRUCTIONS = 10_000;
+const MAX_IDEMPOTENCY_KEY = 200;
+
+/** Metrics whose values lie in 0 to 1 (R2 and MCC may fall below 0, but a goal there is a mistake too). */
+const BOUNDED = new Set<Metric>([
+  'ROC_AUC',
+  'PR_AUC',
+  'ACCURACY',
+  'BALANCED_ACCURACY',
+  'F1',
+  'F1_MACRO',
+  'MCC',
+  'R2',
+]);
+
+type Input = typeof StartTrainingInput.$inferInput;
+
+/** Checks all that needs no table. Throws InvalidOptionsError naming the field. */
+export function checkOptions(input: Input, config: Pick<Config, 'MAX_TIME_BUDGET_SECONDS'>): void {
+  if ((input.file == null) === (input.datasetId == null)) {
+    throw invalid(
+      'FILE_OR_DATASET',
+      'file',
+      `Give exactly one of \`file\` and \`datasetId\`, not ${input.file == null ? 'none' : 'both'}.`,
+      'Upload a file, or name a dataset uploaded before.',
+    );
+  }
+  within(
+    'timeBudgetSeconds',
+    input.timeBudgetSeconds,
+    MIN_TIME_BUDGET_SECONDS,
+    config.MAX_TIME_BUDGET_SECONDS,
+  );
+  within('maxTrials', input.maxTrials, 1, MAX_TRIALS);
+  notLonger('targetColumn', input.targetColumn, 10_000);
+  notLonger('name', input.name, MAX_NAME);
+  notLonger('instructions', input.instructions, MAX_INSTRUCTIONS);
+  notLonger('idempotencyKey', input.idempotencyKey, MAX_IDEMPOTENCY_KEY);
+  if (input.idempotencyKey === '') {
+    throw invalid(
+      'OPTION_EMPTY',
+      'idempotencyKey',
+      '`idempotencyKey` is empty.',
+      'Leave it out, or give any string.',
+    );
+  }
+  checkMetric(input.metric ?? null, input.task ?? null);
+  checkGoal(input.goalScore ?? null, input.metric ?? null);
+  if (input.ignoreColumns?.includes(input.targetColumn)) {
+    throw invalid(
+      'TARGET_IGNORED',
+      'ignoreColumns',
+      `"${input.targetColumn}" can't be the target and ignored.`,
+      'Take it out of `ignoreColumns`.',
+    );
+  }
+}
+
+/** Checks that every column named besides the target is there. */
+export function assertColumns(columns: readonly DatasetColumn[], input: Input): void {
+  const names = new Set(columns.map(({ name }) => name));
+  const unknown = [...new Set(input.ignoreColumns ?? [])].filter((name) => !names.has(name));
+  const [first] = unknown;
+  if (first !== undefined) {
+    const suggestion = unknown.length === 1 ? nearest(first, [...names]) : null;
+    throw invalid(
+      'COLUMNS_NOT_FOUND',
+      'ignoreColumns',
+      `The table has no column ${unknown.map((name) => `"${name}"`).join(', ')}.`,
+      suggestion === null
+        ? 'Name columns exactly as they stand in the header.'
+        : `Did you mean "${suggestion}"?`,
+    );
+  }
+  const ignored = new Set(input.ignoreColumns ?? []);
+  if (columns.every(({ name }) => name === input.targetColumn || ignored.has(name))) {
+    throw invalid(
+      'NO_FEATURES',
+      'ignoreColumns',
+      'No column is left to predict from.',
+      'A table needs at least one column besides the target.',
+    );
+  }
+}
+
+export function toJobOptions(input: Input, datasetName: string): JobOptions {
+  return {
+    targetColumn: input.targetColumn,
+    name:
+      input.name?.trim() || `${datasetName.replace(/(\.(csv|tsv|txt|gz))+$/i, '')}: ${input.targetColumn}`,
+    task: input.task ?? null,
+    metric: input.metric ?? null,
+    timeBudgetSeconds: input.timeBudgetSeconds ?? DEFAULT_TIME_BUDGET_SECONDS,
+    maxTrials: input.maxTrials ?? null,
+    goalScore: input.goalScore ?? null,
+    instructions: input.instructions?.trim() || null,
+    ignoreColumns: [...new Set(input.ignoreColumns ?? [])],
+  };
+}
+
+function checkMetric(metric: Metric | null, task: Task | null): void {
+  if (metric === null || task === null || metricFits(metric, task)) return;
+  throw invalid(
+    'METRIC_MISMATCH',
+    'metric',
+    `${metric} does not measure ${task} models.`,
+    `Metrics for ${task}: ${METRICS.filter((candidate) => metricFits(candidate, task)).join(', ')}.`,
+  );
+}
+
+function checkGoal(goal: number | null, metric: Metric | null): void {
+  if (goal === null) return;
+  if (!Number.isFinite(goal)) {
+    throw invalid('OPTION_OUT_OF_RANGE', 'goalScore', '`goalScore` must be a finite number.');
+  }
+  if (metric === null) return;
+  const highest = BOUNDED.has(metric) ? 1 : Number.POSITIVE_INFINITY;
+  if (goal < 0 || goal > highest) {
+    throw invalid(
+      'OPTION_OUT_OF_RANGE',
+      'goalScore',
+      `A ${metric} of ${goal} ${goal < 0 ? 'is no goal' : "can't be reached"}.`,
+      BOUNDED.has(metric) ? 'Give a value from 0 to 1.' : 'Give 0 or more: lower is better.',
+    );
+  }
+}
+
+function within(field: keyof Input, value: number | null | undefined, min: number, max: number): void {
+  if (value == null || (value >= min && value <= max)) return;
+  throw invalid(
+    'OPTION_OUT_OF_RANGE',
+    field,
+    `\`${field}\` is ${value}; this server takes ${min} to ${max}.`,
+    `Give a whole number from ${min} to ${max}, or leave it out.`,
+  );
+}
+
+function notLonger(field: keyof Input, value: string | null | undefined, max: number): void {
+  if (value == null || value.length <= max) return;
+  throw invalid(
+    'OPTION_TOO_LONG',
+    field,
+    `\`${field}\` has ${value.length} characters; at most ${max} are taken.`,
+    'Shorten it.',
+  );
+}
+
+function invalid(code: string, field: string, message: string, hint?: string): InvalidOptionsError {
+  return new InvalidOptionsError(code, message, {
+    ...(hint === undefined ? {} : { hint }),
+    details: { field },
+  });
+}

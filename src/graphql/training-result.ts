@@ -1,0 +1,48 @@
+import type * as records from '../domain/records.ts';
+import { builder } from './builder.ts';
+import { MetricEnum } from './enums.ts';
+import { TrialRef } from './refs.ts';
+import { toTrialShape } from './trial.ts';
+
+const Interval = builder.objectRef<records.Interval>('Interval').implement({
+  description: 'A range of values.',
+  fields: (t) => ({
+    low: t.exposeFloat('low', { description: 'Lower end.' }),
+    high: t.exposeFloat('high', { description: 'Upper end.' }),
+  }),
+});
+
+export const TrainingResult = builder
+  .objectRef<records.JobResult & { job: records.Job }>('TrainingResult')
+  .implement({
+    description: 'The best model of a job and how far it can be trusted.',
+    fields: (t) => ({
+      metric: t.expose('metric', { type: MetricEnum, description: 'What the scores are.' }),
+      validationScore: t.exposeFloat('validationScore', {
+        description: 'Cross-validated score, which the search has seen.',
+      }),
+      holdoutScore: t.exposeFloat('holdoutScore', {
+        description: 'Score on sealed rows no agent ever saw, computed once by the server.',
+        nullable: true,
+      }),
+      holdoutInterval: t.expose('holdoutInterval', {
+        type: Interval,
+        description: '95% bootstrap interval of the holdout score.',
+        nullable: true,
+      }),
+      baselineScore: t.exposeFloat('baselineScore', {
+        description: 'What predicting the prior or the median scores.',
+      }),
+      bestTrial: t.field({
+        type: TrialRef,
+        description: 'The model that scored it.',
+        resolve: async ({ job, bestTrialId }, _args, { jobs }) => {
+          const trial = await jobs.trial(job.id, bestTrialId);
+          if (trial === null)
+            throw new Error(`job ${job.id} names a best trial ${bestTrialId} it does not have`);
+          return toTrialShape(trial, job);
+        },
+      }),
+      summary: t.exposeString('summary', { description: 'The result in a few sentences.' }),
+    }),
+  });
