@@ -1,60 +1,149 @@
 """What model.pkl holds: everything needed to turn new raw rows into predictions, and nothing of the training rows."""
 
+import importlib.metadata
+import pickle
+import platform
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from . import __version__, workspace
+from .columns import ColumnType, typed
+from .metrics import labels
+from .wire import ToolkitError
 
+_LIBRARIES = ("numpy", "pandas", "scipy", "scikit-learn", "lightgbm", "catboost")
+
+
+@dataclass
 class FittedModel:
     """A finished model: how to read each column, the class labels, and the weighted fold models.
 
-    Attributes: task, metric, target, classes (list of labels in the order of the probability columns, or None),
-    positive_class (label or None), required_columns (header names it needs), trial_id, family, created_with (versions).
+    classes: labels in the order of the probability columns, None for regression. schema: how the feature columns are read.
+    members: (weight, model) pairs whose weights sum to 1. created_with: versions of what it was made by.
     """
 
+    trial_id: str
+    family: str
     task: str
     metric: str
     target: str
     classes: list[str] | None
     positive_class: str | None
-    required_columns: list[str]
-    trial_id: str
-    family: str
-    created_with: dict[str, str]
+    schema: list[ColumnType]
+    members: list[tuple[float, workspace.Scorer]]
+    created_with: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def required_columns(self) -> list[str]:
+        """Header names the model needs, in the order of the training table."""
+        return [column.name for column in self.schema]
 
     def predict_scores(self, X: pd.DataFrame) -> np.ndarray:
         """Raw typed feature rows (as in workspace.Table.X) to (n, n_classes) probabilities or (n,) values."""
-        raise NotImplementedError
+        weight, member = self.members[0]
+        total = weight * member.predict_scores(X)
+        for weight, member in self.members[1:]:
+            total = total + weight * member.predict_scores(X)
+        return total
 
     def predict(self, raw: pd.DataFrame) -> np.ndarray:
         """(n,) labels (str) or values for raw rows: cells as strings or already typed, missing or unseen, any order."""
-        raise NotImplementedError
+        return self.answers(self._scores_of_raw(raw))
 
     def predict_probabilities(self, raw: pd.DataFrame) -> np.ndarray:
         """(n, n_classes) for raw rows, columns in the order of `classes`. Classification only."""
-        raise NotImplementedError
+        if self.classes is None:
+            raise ToolkitError("TASK_MISMATCH", "a regression model has no probabilities", "Call predict instead.")
+        return self._scores_of_raw(raw)
+
+    def answers(self, scores: np.ndarray) -> np.ndarray:
+        """(n,) labels or values from scores: the most probable class, or the value itself."""
+        return scores if self.classes is None else np.array(self.classes, dtype=object)[labels(scores)]
 
     def read_raw(self, raw: pd.DataFrame) -> pd.DataFrame:
         """Raw rows to the typed feature columns the members expect; COLUMNS_MISSING when some are not there."""
-        raise NotImplementedError
+        by_name = {str(name).strip(): name for name in reversed(list(raw.columns))}
+        lacking = [name for name in self.required_columns if name not in by_name]
+        if lacking:
+            raise ToolkitError(
+                "COLUMNS_MISSING",
+                f"the table lacks {len(lacking)} columns the model needs: {', '.join(lacking[:20])}",
+                "Give the columns of the training table under the same names; empty cells are fine.",
+            )
+        columns = {
+            column.name: typed(raw[by_name[column.name]], column).reset_index(drop=True) for column in self.schema
+        }
+        return pd.DataFrame(columns)
+
+    def _scores_of_raw(self, raw: pd.DataFrame) -> np.ndarray:
+        X = self.read_raw(raw)
+        if len(X) == 0:
+            return np.empty((0, len(self.classes)) if self.classes else 0)
+        return self.predict_scores(X)
 
 
 def fitted_model(trial_id: str) -> FittedModel:
     """The model of a finished trial or ensemble of this job's folder, ready to be pickled as out/model.pkl."""
-    raise NotImplementedError
+    profile = workspace.load_profile()
+    trial = workspace.load_trial(trial_id)
+    weights: dict[str, float] = trial.result.get("weights") or {trial_id: 1.0}
+    members = [(weight, workspace.load_trial(member).model) for member, weight in weights.items()]
+    classes = profile["classes"]
+    return FittedModel(
+        trial_id=trial_id,
+        family=trial.result["family"],
+        task=profile["task"],
+        metric=profile["metric"],
+        target=profile["target"]["name"],
+        classes=[entry["label"] for entry in classes] if classes else None,
+        positive_class=profile["positiveClass"],
+        schema=[ColumnType(**entry) for entry in profile["schema"]],
+        members=members,
+        created_with=_versions(),
+    )
 
 
-def save_model(model: FittedModel, path: str) -> None:
+def save_model(model: FittedModel, path: str | Path) -> None:
     """Pickle the model, whole or not at all."""
-    raise NotImplementedError
+    workspace.save_pickle(path, model)
 
 
-def load_model(path: str) -> FittedModel:
+def load_model(path: str | Path) -> FittedModel:
     """Read a model.pkl; MODEL_UNREADABLE when it is none. Unpickling runs code: load only models you trust."""
-    raise NotImplementedError
+    try:
+        with Path(path).open("rb") as file:
+            model = pickle.load(file)
+    except (OSError, pickle.UnpicklingError, EOFError, AttributeError, ImportError, ValueError) as error:
+        raise ToolkitError(
+            "MODEL_UNREADABLE",
+            f"{path} could not be loaded as a model: {error}",
+            "Give the model.pkl of a finished job, and use the toolkit it was made with.",
+        ) from error
+    if not isinstance(model, FittedModel):
+        raise ToolkitError("MODEL_UNREADABLE", f"{path} holds no SproutML model", "Give the model.pkl of a finished job.")
+    return model
 
 
 def describe(model: FittedModel) -> dict[str, Any]:
     """Plain facts about the model for people: task, target, columns, members and weights, versions."""
-    raise NotImplementedError
+    return {
+        "trialId": model.trial_id,
+        "family": model.family,
+        "task": model.task,
+        "metric": model.metric,
+        "target": model.target,
+        "classes": model.classes,
+        "positiveClass": model.positive_class,
+        "columns": model.required_columns,
+        "weights": [weight for weight, _ in model.members],
+        "createdWith": model.created_with,
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {"sproutml-toolkit": __version__, "python": platform.python_version()}
+    return found | {library: importlib.metadata.version(library) for library in _LIBRARIES}

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import sys
+import threading
 from collections.abc import Mapping
 from typing import Any, TextIO
 
@@ -24,6 +25,7 @@ class ToolkitError(Exception):
 
 
 _stream: TextIO | None = None
+_lock = threading.Lock()
 
 
 def claim_stdout() -> None:
@@ -59,9 +61,11 @@ def finite(value: Any) -> Any:
 
 def emit(line: Mapping[str, Any]) -> None:
     """Write one line. ASCII-escaped, so that no odd header name can break the framing."""
+    text = json.dumps(finite(line), allow_nan=False) + "\n"
     stream = _stream if _stream is not None else sys.stdout
-    stream.write(json.dumps(finite(line), allow_nan=False) + "\n")
-    stream.flush()
+    with _lock:
+        stream.write(text)
+        stream.flush()
 
 
 def emit_progress(fraction: float, message: str) -> None:

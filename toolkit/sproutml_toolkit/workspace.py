@@ -23,6 +23,7 @@ TABLE = Path("sealed/table.pkl")
 HOLDOUT = Path("sealed/holdout.pkl")
 PROFILE = Path("work/profile.json")
 PLAN = Path("work/plan.json")
+SPLIT = Path("work/split.json")
 TRAIN = Path("work/train.pkl")
 FOLDS = Path("work/folds.npy")
 TRIALS = Path("work/trials")
@@ -167,12 +168,21 @@ def save_trial(trial_id: str, trial: Trial) -> None:
 
 def load_trial(trial_id: str) -> Trial:
     """Read a finished trial or ensemble."""
-    folder = trial_folder(trial_id)
     return Trial(
-        result=load_json(folder / "result.json"),
-        oof=np.load(_need(folder / "oof.npy"), allow_pickle=False),
-        model=load_pickle(folder / "models.pkl"),
+        result=load_result(trial_id),
+        oof=load_oof(trial_id),
+        model=load_pickle(trial_folder(trial_id) / "models.pkl"),
     )
+
+
+def load_result(trial_id: str) -> dict[str, Any]:
+    """A trial's result alone."""
+    return load_json(trial_folder(trial_id) / "result.json")
+
+
+def load_oof(trial_id: str) -> np.ndarray:
+    """A trial's out-of-fold scores alone."""
+    return np.load(_need(trial_folder(trial_id) / "oof.npy"), allow_pickle=False)
 
 
 def _need(path: Path) -> Path:

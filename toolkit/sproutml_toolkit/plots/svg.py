@@ -31,7 +31,8 @@ class Plot:
     def standalone(self) -> str:
         """The picture as a file of its own: with its background and its dark scheme inside."""
         head, body = self.svg.split(">", 1)
-        style = f"<style>svg{{background:{SURFACE[0]}}}{dark_rules()}</style>"
+        dark = f"@media screen and (prefers-color-scheme:dark){{svg{{background:{SURFACE[1]}}}{dark_rules()}}}"
+        style = f"<style>svg{{background:{SURFACE[0]}}}{dark}</style>"
         return f'<?xml version="1.0" encoding="UTF-8"?>\n{head}>{style}{body}\n'
 
 
@@ -107,23 +108,27 @@ def to_svg(figure: Figure, name: str, title: str, alt: str) -> str:
     svg = svg.replace("*{stroke-linejoin", "svg *{stroke-linejoin", 1)
     head, body = svg.split(">", 1)
     head = re.sub(r'\s(width|height)="[^"]*"', "", head) + f' role="img" aria-labelledby="{name}-title {name}-desc"'
-    words = f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(alt)}</desc>'
+    words = f'<title id="{name}-title">{escape(_xml(title))}</title><desc id="{name}-desc">{escape(_xml(alt))}</desc>'
     return f"{head}>{words}{body}"
 
 
 def dark_rules() -> str:
-    """CSS that repaints every palette colour where the reader prefers a dark scheme."""
-    rules = "".join(
+    """CSS rules that repaint every palette colour for a dark scheme, to stand inside a media query."""
+    return "".join(
         f'svg [style*="{kind}: {light}"]{{{kind}:{dark} !important}}' for light, dark in _REPAINTED for kind in ("fill", "stroke")
     )
-    return f"@media screen and (prefers-color-scheme:dark){{svg{{background:{SURFACE[1]}}}{rules}}}"
 
 
 def label(text: object, longest: int = 24) -> str:
-    """A name from the data as it may stand in a plot: one line, no control characters (XML has none), not too long."""
-    line = re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]+", " ", str(text)).strip()
+    """A name from the data as it may stand in a plot: one line, not too long."""
+    line = _xml(text).strip()
     line = line if len(line) <= longest else line[: longest - 1] + "…"
     return "\u200b" + line if line.startswith("_") else line  # matplotlib hides legend entries that start with "_"
+
+
+def _xml(text: object) -> str:
+    """Without the characters that XML cannot hold, and on one line."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]+", " ", str(text))
 
 
 def _tidy_tag(tag: str, name: str) -> str:

@@ -1,0 +1,100 @@
+"""What a careful reader should be told before trusting a score."""
+
+from typing import Any
+
+import numpy as np
+
+from .metrics import is_lower_better, labels
+
+_FEW_ROWS = 50
+
+
+def caveats(evaluation: dict[str, Any], profile: dict[str, Any], y: np.ndarray, oof: np.ndarray) -> list[dict[str, str]]:
+    """Warnings {code, message} about an evaluation (see evaluate.run), the gravest first.
+
+    `y` and `oof` are the training rows' targets and out-of-fold scores. Codes: NOT_BETTER_THAN_BASELINE VALIDATION_OPTIMISTIC
+    HOLDOUT_EASIER TOO_GOOD HOLDOUT_SMALL CLASS_NEVER_PREDICTED.
+    """
+    checks = (_against_baseline(evaluation), _against_holdout(evaluation), _giveaway(evaluation), _few_rows(evaluation))
+    found = [warning for warning in checks if warning is not None]
+    if profile["task"] != "REGRESSION":
+        found += _never_predicted([str(entry["label"]) for entry in profile["classes"]], y, oof)
+    return found
+
+
+def _warning(code: str, message: str) -> dict[str, str]:
+    return {"code": code, "message": message}
+
+
+def _against_baseline(evaluation: dict[str, Any]) -> dict[str, str] | None:
+    metric, interval, baseline = evaluation["metric"], evaluation["interval"], evaluation["baseline"]
+    lower = is_lower_better(metric)
+    if interval is not None and baseline["holdout"] is not None:
+        floor = baseline["holdout"]
+        if floor > interval["high"] if lower else floor < interval["low"]:
+            return None
+        return _warning(
+            "NOT_BETTER_THAN_BASELINE",
+            f"the baseline's {metric} of {floor:.4g} is not beyond doubt worse than the model's interval of {interval['low']:.4g} "
+            f"to {interval['high']:.4g}: the columns may say little about the target",
+        )
+    validation, floor = evaluation["validation"][metric], baseline["validation"]
+    if floor is None or validation is None or (validation < floor if lower else validation > floor):
+        return None
+    return _warning(
+        "NOT_BETTER_THAN_BASELINE", f"a {metric} of {validation:.4g} is no better than the baseline's {floor:.4g}"
+    )
+
+
+def _against_holdout(evaluation: dict[str, Any]) -> dict[str, str] | None:
+    metric, interval = evaluation["metric"], evaluation["interval"]
+    validation = evaluation["validation"][metric]
+    if interval is None or validation is None or interval["low"] <= validation <= interval["high"]:
+        return None
+    if evaluation["gap"] > 0:
+        return _warning(
+            "VALIDATION_OPTIMISTIC",
+            f"validation said {validation:.4g}, but the sealed rows put {metric} between {interval['low']:.4g} and "
+            f"{interval['high']:.4g}: believe the sealed rows",
+        )
+    return _warning(
+        "HOLDOUT_EASIER",
+        f"the sealed rows scored better ({evaluation['holdout'][metric]:.4g}) than validation ({validation:.4g}) beyond chance: "
+        "expect something between the two on new rows",
+    )
+
+
+def _giveaway(evaluation: dict[str, Any]) -> dict[str, str] | None:
+    """An almost perfect model that rests on one column alone has often found the target in disguise."""
+    holdout, importances = evaluation["holdout"], evaluation["importances"]
+    if not holdout or not importances:
+        return None
+    perfect = max(holdout.get("R2") or 0, holdout.get("ROC_AUC") or 0)
+    positive = [max(entry["mean"], 0) for entry in importances]
+    if perfect < 0.995 or len(positive) < 2 or positive[0] <= 0.95 * sum(positive):
+        return None
+    return _warning(
+        "TOO_GOOD",
+        f'nearly all of an almost perfect score rests on the column "{importances[0]["feature"]}": check that it is known at the '
+        "time of prediction and is not the target in disguise",
+    )
+
+
+def _few_rows(evaluation: dict[str, Any]) -> dict[str, str] | None:
+    rows = evaluation.get("rows")
+    if rows is None or rows >= _FEW_ROWS:
+        return None
+    return _warning("HOLDOUT_SMALL", f"only {rows} sealed rows: the holdout score is a rough one, see its interval")
+
+
+def _never_predicted(names: list[str], y: np.ndarray, oof: np.ndarray) -> list[dict[str, str]]:
+    known = np.isfinite(oof).all(axis=1)
+    said = np.bincount(labels(oof[known]), minlength=len(names))
+    so = np.bincount(y, minlength=len(names))
+    never = [name for name, times, support in zip(names, said, so, strict=True) if times == 0 and support > 0]
+    if not never:
+        return []
+    some = ", ".join(never[:5]) + (" …" if len(never) > 5 else "")
+    return [
+        _warning("CLASS_NEVER_PREDICTED", f"the model's first choice is never {some}: use its probabilities to find such rows")
+    ]

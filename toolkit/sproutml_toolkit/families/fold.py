@@ -1,0 +1,87 @@
+"""One fold of one trial: what a family gets to fit, and what it gives back."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from ..features import FeatureEncoder, Matrix
+
+
+class Estimator(Protocol):
+    """A fitted learner over encoded rows."""
+
+    def predict_scores(self, matrix: Matrix) -> np.ndarray:
+        """(n, classes in training) probabilities or (n,) values, in the units the family was given `y` in."""
+        ...
+
+
+@dataclass
+class Fold:
+    """The rows and circumstances of one fit.
+
+    y_train, y_valid: class numbers 0..n_classes-1, every class present in y_train, or values. Validation rows whose class
+    training has never seen are left out of X_valid; they are scored, but can't steer early stopping.
+    deadline: time.monotonic() at which to stop adding rounds, or None. say: progress within this fold, 0 to 1.
+    """
+
+    X_train: pd.DataFrame
+    y_train: np.ndarray
+    X_valid: pd.DataFrame
+    y_valid: np.ndarray
+    task: str
+    metric: str
+    n_classes: int
+    features: list[dict[str, Any]]
+    seed: int
+    threads: int
+    deadline: float | None = None
+    say: Callable[[float, str], None] = lambda fraction, message: None
+    notes: list[str] = field(default_factory=list)
+
+    def encode(self, form: str) -> tuple[FeatureEncoder, Matrix, Matrix]:
+        """Fit an encoder on the training rows; return it with the training and validation matrices."""
+        encoder = FeatureEncoder(self.features, form, self.task, self.seed)
+        train = encoder.fit_transform(self.X_train, self.y_train)
+        return encoder, train, encoder.transform(self.X_valid)
+
+    def is_late(self) -> bool:
+        """True once the fold's time is up."""
+        return self.deadline is not None and time.monotonic() >= self.deadline
+
+    @property
+    def is_classification(self) -> bool:
+        return self.task != "REGRESSION"
+
+
+@dataclass
+class FoldModel:
+    """A fitted fold: encoder and estimator, answering in all classes of the task and in the target's own units.
+
+    present: the task's class numbers the training rows had, in order; None for regression. logarithm: the estimator
+    learnt log(1 + y). bounds: the range of the training target a regression is kept in, or None for extrapolation.
+    """
+
+    encoder: FeatureEncoder | None
+    estimator: Estimator
+    n_classes: int | None
+    present: np.ndarray | None
+    absent_probability: float = 0.0
+    logarithm: bool = False
+
+    def predict_scores(self, X: pd.DataFrame) -> np.ndarray:
+        """(n, n_classes) probabilities or (n,) values for raw typed rows."""
+        matrix = self.encoder.transform(X) if self.encoder else Matrix(np.empty((len(X), 0), np.float32), [])
+        scores = np.asarray(self.estimator.predict_scores(matrix), dtype=float)
+        if self.present is None or self.n_classes is None:
+            return np.maximum(np.expm1(scores), 0.0) if self.logarithm else scores
+        if len(self.present) == self.n_classes:
+            return scores
+        # A class no training row had: rare, not impossible.
+        absent = self.n_classes - len(self.present)
+        full = np.full((len(X), self.n_classes), self.absent_probability)
+        full[:, self.present] = scores * (1.0 - absent * self.absent_probability)
+        return full

@@ -1,0 +1,119 @@
+"""LIGHTGBM: gradient-boosted trees with native categories.
+
+Parameters: `rounds` (most rounds), `early_stopping_rounds` (None: by rows, see boosting.patience), and any of LightGBM's
+own by its main name: learning_rate, num_leaves, max_depth, min_data_in_leaf, feature_fraction, bagging_fraction,
+bagging_freq, lambda_l1, lambda_l2, min_gain_to_split, extra_trees, path_smooth, cat_smooth, cat_l2, max_bin …
+"""
+
+from typing import Any
+
+import lightgbm
+import numpy as np
+
+from ..features import FeatureEncoder, Matrix
+from .boosting import patience
+from .fold import Fold
+
+DEFAULTS: dict[str, Any] = {
+    "rounds": 10_000,
+    "early_stopping_rounds": None,
+    "learning_rate": 0.05,
+    "num_leaves": 31,
+    "max_depth": -1,
+    "min_data_in_leaf": None,
+    "feature_fraction": 0.9,
+    "bagging_fraction": 1.0,
+    "bagging_freq": 0,
+    "lambda_l1": 0.0,
+    "lambda_l2": 0.0,
+    "min_gain_to_split": 0.0,
+    "extra_trees": False,
+    "path_smooth": 0.0,
+    "min_data_per_group": None,
+    "max_cat_to_onehot": 4,
+    "max_cat_threshold": 32,
+    "cat_smooth": 10.0,
+    "cat_l2": 10.0,
+    "max_bin": 255,
+}
+STOPS_EARLY = True
+
+_OBJECTIVE = {"BINARY": "binary", "MULTICLASS": "multiclass"}
+_REGRESSION_OBJECTIVE = {"MAE": "regression_l1", "MEDIAN_AE": "regression_l1", "MAPE": "mape"}
+# What early stopping watches: the job's own metric where it moves smoothly, else the loss.
+_WATCH = {
+    ("BINARY", "ROC_AUC"): "auc",
+    ("BINARY", "PR_AUC"): "average_precision",
+    ("REGRESSION", "MAE"): "l1",
+    ("REGRESSION", "MEDIAN_AE"): "l1",
+    ("REGRESSION", "MAPE"): "mape",
+}
+_WATCH_BY_TASK = {"BINARY": "binary_logloss", "MULTICLASS": "multi_logloss", "REGRESSION": "rmse"}
+_DEADLINE_EVERY = 10
+
+
+class LightgbmEstimator:
+    """A booster cut at its best round."""
+
+    def __init__(self, text: str, binary: bool, threads: int) -> None:
+        self.text = text
+        self.binary = binary
+        self.threads = threads
+        self._booster: lightgbm.Booster | None = None
+
+    def predict_scores(self, matrix: Matrix) -> np.ndarray:
+        if self._booster is None:
+            self._booster = lightgbm.Booster(model_str=self.text)
+        scores = self._booster.predict(matrix.values, num_threads=self.threads)
+        return np.column_stack([1.0 - scores, scores]) if self.binary else scores
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_booster": None}
+
+
+def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[FeatureEncoder, LightgbmEstimator, dict[str, Any]]:
+    """Boost until the validation part stops improving, the rounds end or the deadline passes."""
+    encoder, train, valid = fold.encode("native")
+    rows = len(fold.y_train)
+    effective = dict(parameters)
+    rounds = int(effective.pop("rounds"))
+    waiting = effective.pop("early_stopping_rounds")
+    waiting = patience(rows) if waiting is None else int(waiting)
+    if effective["min_data_in_leaf"] is None:
+        effective["min_data_in_leaf"] = int(min(20, max(2, rows // 25)))
+    if effective["min_data_per_group"] is None:
+        effective["min_data_per_group"] = int(min(100, max(5, rows // 50)))
+    options = effective | {
+        "objective": _OBJECTIVE.get(fold.task) or _REGRESSION_OBJECTIVE.get(fold.metric, "regression"),
+        "metric": _WATCH.get((fold.task, fold.metric), _WATCH_BY_TASK[fold.task]),
+        "num_threads": fold.threads,
+        "seed": fold.seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbosity": -1,
+        "feature_pre_filter": False,
+    }
+    if fold.task == "MULTICLASS":
+        options["num_class"] = fold.n_classes
+    names = [f"c{i}" for i in range(train.values.shape[1])]
+    data = lightgbm.Dataset(
+        train.values, fold.y_train, feature_name=names, categorical_feature=train.categorical, params=options
+    )
+    watched = data.create_valid(valid.values, fold.y_valid)
+    callbacks = [_deadline(fold, rounds), lightgbm.early_stopping(waiting, verbose=False)]
+    booster = lightgbm.train(options, data, rounds, valid_sets=[watched], callbacks=callbacks)
+    best = booster.best_iteration if booster.best_iteration > 0 else booster.current_iteration()
+    estimator = LightgbmEstimator(booster.model_to_string(num_iteration=best), fold.task == "BINARY", fold.threads)
+    return encoder, estimator, effective | {"rounds": best, "early_stopping_rounds": waiting}
+
+
+def _deadline(fold: Fold, rounds: int) -> Any:
+    """Stop at the fold's deadline with the best round so far."""
+
+    def callback(env: Any) -> None:
+        if env.iteration % _DEADLINE_EVERY == 0 and fold.is_late():
+            scored = env.evaluation_result_list
+            raise lightgbm.callback.EarlyStopException(env.iteration, scored)
+
+    callback.order = 40
+    return callback

@@ -1,0 +1,110 @@
+"""Which columns the model relies on: how much worse its score gets when one column's values are shuffled among the rows.
+
+Source: Breiman, Random Forests (2001), section 10. The interval covers both the shuffling and which rows happened to be looked
+at. A column whose information another column repeats looks unimportant: the model can lean on its twin.
+"""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from . import bootstrap
+from .metrics import is_lower_better, score
+from .workspace import Scorer
+
+_MOST_ROWS = 1000
+_FEWEST_ROWS = 100
+_SHUFFLES = 5
+_RESAMPLES = 200
+_ROWS_PER_CALL = 20_000
+_CELLS_PER_CALL = 2_000_000
+_MOST_REPORTED = 100
+
+
+@dataclass(frozen=True)
+class Importance:
+    """`mean` is how much worse the metric gets, in its own units; `low` to `high` its 95% interval."""
+
+    feature: str
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Importances:
+    """`entries` greatest first; `rows` looked at; `unmeasured` columns the time did not reach."""
+
+    entries: list[Importance]
+    rows: int
+    unmeasured: list[str]
+
+
+def permutation_importance(
+    model: Scorer, X: pd.DataFrame, y: np.ndarray, metric: str, features: list[str], seed: int, time_limit_seconds: float
+) -> Importances:
+    """Importance of each of `features`, columns of `X`, for `model` on these rows.
+
+    Works in rounds, one shuffle of every column a round, up to five, until the time is out; of many rows it takes 1,000, fewer
+    where the model is slow. Deterministic for a seed as long as the time suffices.
+    """
+    started = time.monotonic()
+    rng = np.random.default_rng(seed)
+    rows = _sample(np.arange(len(y)), _MOST_ROWS, rng)
+    X, y = X.iloc[rows].reset_index(drop=True), y[rows]
+    base = model.predict_scores(X)
+    one_round = (time.monotonic() - started) * len(features)
+    if one_round > time_limit_seconds and len(y) > _FEWEST_ROWS:
+        rows = _sample(np.arange(len(y)), max(_FEWEST_ROWS, int(len(y) * time_limit_seconds / one_round)), rng)
+        X, y, base = X.iloc[rows].reset_index(drop=True), y[rows], base[rows]
+
+    shuffled: dict[str, list[np.ndarray]] = {name: [] for name in features}
+    at_once = max(1, min(_ROWS_PER_CALL, _CELLS_PER_CALL // max(X.shape[1], 1)) // max(len(y), 1))
+    turns = [name for _ in range(_SHUFFLES) for name in features]
+    for start in range(0, len(turns), at_once):
+        batch = turns[start : start + at_once]
+        scores = model.predict_scores(pd.concat([_with_shuffled(X, name, rng) for name in batch], ignore_index=True))
+        for name, part in zip(batch, np.split(scores, len(batch)), strict=True):
+            shuffled[name].append(part)
+        if time.monotonic() - started > time_limit_seconds:
+            break
+
+    measured = [name for name in features if shuffled[name]]
+    loss = 1 if is_lower_better(metric) else -1
+    whole = score(metric, y, base)
+    means = {name: loss * float(np.mean([score(metric, y, part) for part in shuffled[name]]) - whole) for name in measured}
+    order = sorted(measured, key=lambda name: -means[name])[:_MOST_REPORTED]
+    picks = np.concatenate(list(bootstrap.draw(y, base.ndim == 2, _RESAMPLES, seed)))
+    base_scores = bootstrap.resampler(metric, y, base)(picks)
+    entries = []
+    for name in order:
+        low, high = _interval(metric, y, shuffled[name], picks, base_scores, loss)
+        entries.append(Importance(name, means[name], min(low, means[name]), max(high, means[name])))
+    return Importances(entries, len(y), [name for name in features if not shuffled[name]])
+
+
+def _interval(
+    metric: str, y: np.ndarray, shuffles: list[np.ndarray], picks: np.ndarray, base_scores: np.ndarray, loss: int
+) -> tuple[float, float]:
+    """Each resample of rows is paired with one of the shuffles in turn, so both kinds of chance are in the spread."""
+    drops = np.concatenate(
+        [
+            loss * (bootstrap.resampler(metric, y, part)(picks[turn :: len(shuffles)]) - base_scores[turn :: len(shuffles)])
+            for turn, part in enumerate(shuffles)
+        ]
+    )
+    drops = drops[np.isfinite(drops)]
+    if len(drops) == 0:
+        return float("nan"), float("nan")
+    low, high = np.quantile(drops, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _with_shuffled(X: pd.DataFrame, name: str, rng: np.random.Generator) -> pd.DataFrame:
+    return X.assign(**{name: X[name].array.take(rng.permutation(len(X)))})
+
+
+def _sample(rows: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
+    return rows if len(rows) <= most else np.sort(rng.choice(rows, most, replace=False))

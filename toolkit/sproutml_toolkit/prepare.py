@@ -1,0 +1,133 @@
+"""`prepare`: decide how each column becomes features. Looks at training rows only; fits nothing."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+
+from . import workspace
+from .wire import emit_log, emit_progress
+
+# One column that alone ranks the target this well (Gini, 0 to 1) is more often a leak than luck.
+_LEAK = 0.975
+_LEAK_ROWS = 100
+_SMALL_CARDINALITY = 10
+_TEXT_COMPONENTS = 16
+_DATE_PARTS = 6
+
+TREATMENTS = {
+    "NUMERIC": "number",
+    "BOOLEAN": "flag",
+    "CATEGORICAL": "category",
+    "DATE": "date parts",
+    "TEXT": "text",
+}
+
+
+def run(request: dict[str, Any]) -> dict[str, Any]:
+    """Serve a `prepare` request: see PROTOCOL.md."""
+    train = workspace.load_train()
+    profile = workspace.load_profile()
+    features: list[dict[str, Any]] = []
+    dropped: list[dict[str, Any]] = []
+    decisions: list[str] = []
+    for kind in profile["schema"]:
+        values = train.X[kind["name"]]
+        distinct = int(values.nunique())
+        if distinct == 0 or (distinct == 1 and not values.isna().any()):
+            dropped.append({"name": kind["name"], "reason": "one value in all training rows"})
+            continue
+        features.append(
+            {
+                "name": kind["name"],
+                "type": kind["type"],
+                "treatment": _treatment(kind["type"], distinct),
+                "kind": TREATMENTS[kind["type"]],
+                "distinct": distinct,
+                "missing": int(values.isna().sum()),
+            }
+        )
+    if not features:
+        # The profile saw values that differ, but none of them are in training rows: keep one column, so that the
+        # baseline and every family still run and say honestly that there is nothing to learn.
+        name = profile["schema"][0]["name"]
+        kind = profile["schema"][0]["type"]
+        features.append(
+            {"name": name, "type": kind, "treatment": _treatment(kind, 1), "kind": TREATMENTS[kind], "distinct": 1, "missing": 0}
+        )
+        dropped = [entry for entry in dropped if entry["name"] != name]
+    decisions.extend(_say_treatments(features))
+    for name in _suspects(train, [entry["name"] for entry in features], profile["task"]):
+        message = f"{name} alone nearly gives the target away: make sure it is known before the target is (a leak?)"
+        decisions.append(message + ".")
+        emit_log("WARNING", message)
+    result = {
+        "features": features,
+        "dropped": dropped,
+        "decisions": decisions,
+        "estimates": {"rows": len(train), "features": sum(_width(entry) for entry in features)},
+    }
+    workspace.save_json(workspace.PLAN, result)
+    emit_progress(1.0, f"{len(features)} columns to use, {len(dropped)} dropped")
+    return result
+
+
+def _treatment(kind: str, distinct: int) -> str:
+    if kind == "CATEGORICAL":
+        how = "one-hot" if distinct <= _SMALL_CARDINALITY else "frequency and out-of-fold target encoding"
+        return f"category with {distinct} values: native in boosters, {how} elsewhere"
+    return {
+        "NUMERIC": "number: as it is in trees; median, scaling and a missing flag elsewhere",
+        "BOOLEAN": "flag",
+        "DATE": "year, month, day, weekday, hour and days elapsed",
+        "TEXT": f"TF-IDF of words, reduced to at most {_TEXT_COMPONENTS} components, and lengths",
+    }[kind]
+
+
+def _say_treatments(features: list[dict[str, Any]]) -> list[str]:
+    by_kind: dict[str, list[str]] = {}
+    for entry in features:
+        by_kind.setdefault(entry["kind"], []).append(entry["name"])
+    said = []
+    for kind, names in by_kind.items():
+        listed = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+        said.append(f"{len(names)} as {kind}: {listed}.")
+    said.append("Everything learnt from the data (fill-ins, scales, encodings, text components) is fitted inside each fold.")
+    return said
+
+
+def _width(entry: dict[str, Any]) -> int:
+    """About how many numbers one column becomes outside the boosters."""
+    if entry["kind"] == "category":
+        return entry["distinct"] if entry["distinct"] <= _SMALL_CARDINALITY else 2
+    return {"number": 1, "flag": 1, "date parts": _DATE_PARTS, "text": _TEXT_COMPONENTS + 2}[entry["kind"]]
+
+
+def _suspects(train: workspace.Table, names: list[str], task: str) -> list[str]:
+    """Numeric columns that alone rank a binary or numeric target almost perfectly."""
+    if task == "MULTICLASS" or len(train) < _LEAK_ROWS:
+        return []
+    target = rankdata(train.y)
+    found = []
+    for name in names:
+        values = train.X[name]
+        if not pd.api.types.is_numeric_dtype(values):
+            continue
+        known = values.notna().to_numpy()
+        if known.sum() < _LEAK_ROWS or len(np.unique(train.y[known])) < 2:
+            continue
+        gini = _gini(rankdata(values[known]), target[known], train.y[known], task)
+        if abs(gini) >= _LEAK:
+            found.append(name)
+    return found
+
+
+def _gini(ranks: np.ndarray, target_ranks: np.ndarray, y: np.ndarray, task: str) -> float:
+    if task == "REGRESSION":
+        spread = ranks.std() * target_ranks.std()
+        return float(((ranks - ranks.mean()) * (target_ranks - target_ranks.mean())).mean() / spread) if spread else 0.0
+    positive = y == 1
+    positives, negatives = int(positive.sum()), int((~positive).sum())
+    area = (ranks[positive].sum() - positives * (positives + 1) / 2) / (positives * negatives)
+    return 2 * area - 1

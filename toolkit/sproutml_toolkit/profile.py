@@ -1,0 +1,223 @@
+"""`profile`: read the upload, say what each column holds and what is to be predicted. Fits nothing."""
+
+import difflib
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from . import workspace
+from .columns import ColumnType, infer_type, number_style, typed
+from .table import is_missing, read_table
+from .target import Target, read_target
+from .wire import ToolkitError, emit_progress
+
+_MOSTLY_MISSING = 0.95
+_DUPLICATE_ROWS = 0.01
+_IMBALANCED = 0.05
+_SKEWED = 1.5
+
+
+def run(request: dict[str, Any]) -> dict[str, Any]:
+    """Serve a `profile` request: see PROTOCOL.md."""
+    source = request["input"]
+    emit_progress(0.0, "reading the table")
+    raw = read_table(
+        source["path"],
+        delimiter=source.get("delimiter") or ",",
+        encoding=source.get("encoding") or "utf-8",
+        compression=source.get("compression"),
+    )
+    name = _find_target(request["target"], list(raw.columns))
+    ignored = _find_ignored(request.get("ignoreColumns") or [], list(raw.columns), name)
+    delimiter = source.get("delimiter") or ","
+
+    emit_progress(0.4, f"read {len(raw):,} rows and {raw.shape[1]:,} columns")
+    target_type = infer_type(raw[name], name, delimiter)
+    target = read_target(raw[name], name, request.get("task"), request.get("metric"), number_style(raw[name], delimiter))
+
+    columns: list[dict[str, Any]] = []
+    schema: list[ColumnType] = []
+    features: dict[str, pd.Series] = {}
+    usable = np.flatnonzero(target.usable)
+    for position, column in enumerate(raw.columns):
+        if position % 50 == 0:
+            emit_progress(0.4 + 0.5 * position / raw.shape[1], f"looking at column {position + 1} of {raw.shape[1]}")
+        # Rows without a target are never used, so a column is what its usable rows say it is.
+        cells = raw[column].iloc[usable]
+        kind = target_type if column == name else infer_type(cells, column, delimiter)
+        entry = _describe(cells, kind)
+        if column == name:
+            entry |= {"type": _target_column_type(target, target_type), "role": "target", "reason": None}
+        elif column in ignored:
+            entry |= {"role": "ignored", "reason": "left out as requested"}
+        elif kind.type in ("CONSTANT", "IDENTIFIER"):
+            entry |= {"role": "dropped", "reason": kind.note}
+        else:
+            features[column] = typed(cells, kind).reset_index(drop=True)
+            schema.append(kind)
+        columns.append(entry)
+
+    twins = _drop_twins(features, columns)
+    schema = [kind for kind in schema if kind.name not in twins]
+    if not features:
+        raise ToolkitError(
+            "NO_FEATURES",
+            f'besides the target "{name}" no column is left to learn from',
+            "; ".join(f"{entry['name']}: {entry['reason']}" for entry in columns if entry["reason"])[:600]
+            or "Upload a table with at least one more column.",
+        )
+    X = pd.DataFrame(features)
+    table = workspace.Table(X, target.y, usable)
+    result = {
+        "rows": len(raw),
+        "usableRows": len(table),
+        "task": target.task,
+        "metric": target.metric,
+        "classes": _class_counts(target),
+        "positiveClass": target.positive_class,
+        "columns": columns,
+        "warnings": _warnings(table, target, columns, schema, len(raw)),
+        "decisions": _decisions(target, columns, schema),
+        "target": _target_summary(name, target),
+    }
+    workspace.save_pickle(workspace.TABLE, table)
+    workspace.save_json(workspace.PROFILE, result | {"schema": [kind.to_json() for kind in schema], "request": request})
+    emit_progress(1.0, f"{target.task}: {len(table):,} rows, {len(features):,} features")
+    return result
+
+
+def _find_target(wanted: str, names: list[str]) -> str:
+    if wanted in names:
+        return wanted
+    if wanted.strip() in names:
+        return wanted.strip()
+    close = difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)
+    by_case = [name for name in names if name.lower() == wanted.strip().lower()]
+    suggestion = (by_case or close or [None])[0]
+    raise ToolkitError(
+        "TARGET_NOT_FOUND",
+        f'no column "{wanted}"' + (f'; did you mean "{suggestion}"?' if suggestion else ""),
+        "The columns are: " + ", ".join(names[:30]) + (", …" if len(names) > 30 else ""),
+    )
+
+
+def _find_ignored(wanted: list[str], names: list[str], target: str) -> set[str]:
+    known = set(names) - {target}
+    return {name for name in (item.strip() for item in wanted) if name in known}
+
+
+def _target_column_type(target: Target, kind: ColumnType) -> str:
+    if target.task == "REGRESSION":
+        return "NUMERIC"
+    return "BOOLEAN" if kind.type == "BOOLEAN" else "CATEGORICAL"
+
+
+def _describe(cells: pd.Series, kind: ColumnType) -> dict[str, Any]:
+    missing = is_missing(cells)
+    return {
+        "name": kind.name,
+        "type": kind.type,
+        "missing": int(missing.sum()),
+        "distinct": int(cells[~missing].nunique()),
+        "role": "feature",
+        "reason": kind.note,
+    }
+
+
+def _drop_twins(features: dict[str, pd.Series], columns: list[dict[str, Any]]) -> set[str]:
+    """Remove each column that repeats an earlier one value for value, and say so in its entry."""
+    first_with: dict[int, list[str]] = {}
+    twins: dict[str, str] = {}
+    for name, values in features.items():
+        digest = int(pd.util.hash_pandas_object(values, index=False).sum())
+        for earlier in first_with.setdefault(digest, []):
+            if features[earlier].equals(values):
+                twins[name] = earlier
+                break
+        else:
+            first_with[digest].append(name)
+    for entry in columns:
+        if entry["name"] in twins:
+            entry |= {"role": "dropped", "reason": f'the same values as "{twins[entry["name"]]}"'}
+            del features[entry["name"]]
+    return set(twins)
+
+
+def _class_counts(target: Target) -> list[dict[str, Any]] | None:
+    if target.classes is None:
+        return None
+    counts = np.bincount(target.y, minlength=len(target.classes))
+    return [{"label": label, "count": int(count)} for label, count in zip(target.classes, counts, strict=True)]
+
+
+def _target_summary(name: str, target: Target) -> dict[str, Any]:
+    if target.task != "REGRESSION":
+        return {"name": name}
+    values = pd.Series(target.y)
+    return {
+        "name": name,
+        "mean": values.mean(),
+        "std": values.std(),
+        "min": values.min(),
+        "max": values.max(),
+        "skew": values.skew(),
+    }
+
+
+def _warnings(
+    table: workspace.Table, target: Target, columns: list[dict[str, Any]], schema: list[ColumnType], rows: int
+) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+
+    def warn(code: str, message: str, names: list[str] | None = None) -> None:
+        found.append({"code": code, "message": message, "columns": names or []})
+
+    lost = rows - len(table)
+    if lost:
+        warn("TARGET_MISSING_ROWS", f"{lost:,} of {rows:,} rows have no target and are left out")
+    if target.unreadable:
+        warn("TARGET_UNREADABLE", f"{target.unreadable:,} target values are no numbers: their rows are left out")
+    if len(table) < 100:
+        warn("FEW_ROWS", f"only {len(table)} rows: scores will be uncertain")
+    repeated = int(pd.util.hash_pandas_object(table.X, index=False).duplicated().sum())
+    if repeated > _DUPLICATE_ROWS * len(table):
+        warn("DUPLICATE_ROWS", f"{repeated:,} rows repeat the features of an earlier row: scores may be too good")
+    sparse = [
+        entry["name"]
+        for entry in columns
+        if entry["role"] == "feature" and entry["missing"] > _MOSTLY_MISSING * len(table)
+    ]
+    if sparse:
+        warn("MOSTLY_MISSING", "these columns are nearly empty", sparse)
+    mixed = [kind.name for kind in schema if kind.note and "no numbers" in kind.note]
+    if mixed:
+        warn("MIXED_TYPES", "these columns are numbers with some other text, which counts as missing", mixed)
+    vague = [kind.name for kind in schema if kind.note and "told apart" in kind.note]
+    if vague:
+        warn("AMBIGUOUS_DATES", "day and month can't be told apart in these columns: read as day first", vague)
+    if target.classes is not None:
+        counts = np.bincount(target.y, minlength=len(target.classes))
+        if counts.min() < _IMBALANCED * len(table) / len(counts) * 2:
+            rare = target.classes[int(counts.argmin())]
+            warn("IMBALANCED", f'class "{rare}" has only {counts.min():,} of {len(table):,} rows')
+        lonely = [label for label, count in zip(target.classes, counts, strict=True) if count == 1]
+        if lonely:
+            warn("SINGLE_ROW_CLASSES", f"classes with one row can't be learnt and scored: {', '.join(lonely[:10])}")
+    elif abs(float(pd.Series(target.y).skew())) > _SKEWED:
+        warn("SKEWED_TARGET", "the target has a long tail: a few rows will rule RMSE")
+    return found
+
+
+def _decisions(target: Target, columns: list[dict[str, Any]], schema: list[ColumnType]) -> list[str]:
+    said = [f"Task {target.decision}; scored by {target.metric}."]
+    if target.positive_class is not None:
+        said.append(f'"{target.positive_class}" is the positive class.')
+    dropped = [f"{entry['name']} ({entry['reason']})" for entry in columns if entry["role"] == "dropped"]
+    if dropped:
+        said.append(f"Dropped {len(dropped)} columns: {'; '.join(dropped[:20])}{' …' if len(dropped) > 20 else ''}.")
+    said.extend(f"{kind.name}: {kind.note}." for kind in schema if kind.note)
+    written = [f"{kind.name} ({kind.number})" for kind in schema if kind.type == "NUMERIC" and kind.number != "plain"]
+    if written:
+        said.append(f"Numbers written with separators: {', '.join(written[:20])}.")
+    return said

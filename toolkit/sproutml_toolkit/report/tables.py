@@ -1,0 +1,98 @@
+"""The report's plain files: leaderboard.csv, predictions.csv, metrics.json and training.log."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..metrics import labels
+from ..wire import finite
+from ..workspace import Table, atomic_write, save_json
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def spreadsheet_safe(cell: object) -> object:
+    """A cell that no spreadsheet runs as a formula: text that would be one gets a leading apostrophe. Numbers stay numbers."""
+    if not isinstance(cell, str) or not cell.startswith(_FORMULA_STARTS):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return "'" + cell
+    return cell
+
+
+def write_leaderboard(path: Path, trials: list[dict[str, Any]]) -> None:
+    """One line per trial, best first as given, with its score per fold and its parameters as JSON."""
+    folds = max((len(trial["foldScores"]) for trial in trials), default=0)
+    header = ["rank", "name", "family", "agent", "score", "is_best", "is_baseline", "fit_seconds", "predict_micros_per_row"]
+    with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        lines = csv.writer(file)
+        lines.writerow([*header, *(f"fold_{fold}" for fold in range(folds)), "parameters", "trial_id"])
+        for rank, trial in enumerate(trials, start=1):
+            scores = [*trial["foldScores"], *[None] * (folds - len(trial["foldScores"]))]
+            parameters = json.dumps(finite(trial["parameters"]), sort_keys=True)
+            facts = [trial["name"], trial["family"], trial["agent"], trial["score"], trial["isBest"], trial["isBaseline"]]
+            lines.writerow(
+                [rank, *map(spreadsheet_safe, facts), trial["fitSeconds"], trial["predictMicrosPerRow"], *scores, parameters, trial["id"]]
+            )
+
+
+def write_predictions(
+    path: Path,
+    classes: list[str] | None,
+    train: Table,
+    oof: np.ndarray,
+    folds: np.ndarray,
+    holdout: Table | None,
+    holdout_scores: np.ndarray | None,
+) -> None:
+    """One line per row of the upload that has a target, in file order, each predicted by a model that never trained on it.
+
+    Columns: `row` (0 for the first row below the header), `split` (validation or holdout), `fold` (empty for holdout), `actual`,
+    `prediction`, and for classification `probability_<class>`.
+    """
+    rows, scores, actual = train.row_ids, oof, train.y
+    split, fold = np.full(len(train), "validation", dtype=object), folds.astype(object)
+    if holdout is not None and holdout_scores is not None:
+        rows, scores = np.concatenate([rows, holdout.row_ids]), np.concatenate([scores, holdout_scores])
+        actual = np.concatenate([actual, holdout.y])
+        split = np.concatenate([split, np.full(len(holdout), "holdout", dtype=object)])
+        fold = np.concatenate([fold, np.full(len(holdout), None, dtype=object)])
+    order = np.argsort(rows, kind="stable")
+    order = order[np.isfinite(scores.reshape(len(rows), -1)).all(axis=1)[order]]
+
+    header = ["row", "split", "fold", "actual", "prediction"]
+    columns: list[list[Any]] = [rows[order].tolist(), split[order].tolist(), fold[order].tolist()]
+    if classes is None:
+        columns += [actual[order].tolist(), scores[order].tolist()]
+    else:
+        names = [spreadsheet_safe(name) for name in classes]
+        columns += [[names[code] for code in actual[order]], [names[code] for code in labels(scores[order])]]
+        header += [f"probability_{name}" for name in classes]
+        columns += np.round(scores[order], 6).T.tolist()
+    with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        lines = csv.writer(file)
+        lines.writerow(header)
+        lines.writerows(zip(*columns, strict=True))
+
+
+def write_metrics(path: Path, facts: dict[str, Any]) -> None:
+    """metrics.json. Keys, stable within `version` 1:
+
+    version, task, metric, lowerIsBetter, target, classes; trial {id, name, family, score, foldScores}; validation {METRIC: value};
+    holdout {METRIC: value} or null; interval {low, high, level, resamples} or null, of `metric` on the holdout; baseline
+    {validation, holdout}; gap; rows {train, holdout}; importances, worstSlices, warnings as `evaluate` gives them;
+    seconds (of the whole job).
+    """
+    save_json(path, {"version": 1, **facts})
+
+
+def write_log(path: Path, lines: list[str]) -> None:
+    """training.log: the job's log, a line each."""
+    with atomic_write(path) as temporary:
+        text = "".join(line.replace("\r", " ").replace("\n", "\n    ") + "\n" for line in lines)
+        temporary.write_text(text, encoding="utf-8", errors="replace")

@@ -1,0 +1,231 @@
+"""`train`: cross-validate one configuration on the job's folds and keep the fold models, bagged, as the trial's model."""
+
+import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from . import workspace
+from .families import baseline, family
+from .families.fold import Fold, FoldModel
+from .metrics import score
+from .wire import ToolkitError, emit_log, emit_progress
+
+# Below this many rows a fit is too small for several threads: run folds side by side instead.
+_SIDE_BY_SIDE_ROWS = 20_000
+
+
+@dataclass
+class BaggedModel:
+    """The fold models of a trial; predicts their mean."""
+
+    members: list[FoldModel]
+
+    def predict_scores(self, X: pd.DataFrame) -> np.ndarray:
+        """(n, n_classes) probabilities or (n,) values."""
+        total = self.members[0].predict_scores(X)
+        for member in self.members[1:]:
+            total = total + member.predict_scores(X)
+        return total / len(self.members)
+
+
+@dataclass
+class _FoldOutcome:
+    number: int
+    rows: np.ndarray
+    model: FoldModel
+    scores: np.ndarray
+    parameters: dict[str, Any]
+    notes: list[str]
+    fit_seconds: float
+    predict_seconds: float
+
+
+def run(request: dict[str, Any]) -> dict[str, Any]:
+    """Serve a `train` request: see PROTOCOL.md."""
+    trial_id = request["trialId"]
+    workspace.trial_folder(trial_id)
+    module = family(request["family"])
+    parameters = _parameters(module, request["family"], request.get("params") or {})
+    threads = max(int(request.get("threads") or 1), 1)
+    limit = request.get("timeLimitSeconds")
+    profile, plan = workspace.load_profile(), workspace.load_plan()
+    train, folds = workspace.load_train(), workspace.load_folds()
+    classes = profile["classes"]
+
+    started = time.monotonic()
+    outcomes = _cross_validate(
+        module,
+        parameters,
+        train,
+        folds,
+        Fold(
+            X_train=train.X, y_train=train.y, X_valid=train.X, y_valid=train.y,
+            task=profile["task"], metric=profile["metric"], n_classes=len(classes) if classes else 0,
+            features=plan["features"], seed=int(request.get("seed") or 0), threads=threads,
+        ),
+        limit,
+    )  # fmt: skip
+    fit_seconds = time.monotonic() - started
+
+    oof = np.empty((len(train), len(classes)) if classes else len(train))
+    for outcome in outcomes:
+        oof[outcome.rows] = outcome.scores
+    if not np.isfinite(oof).all():
+        raise ToolkitError(
+            "TRIAL_FAILED", f"{request['family']} gave scores that are not finite", "Try other parameters or another family."
+        )
+    metric = profile["metric"]
+    fold_scores = [score(metric, train.y[outcome.rows], outcome.scores) for outcome in outcomes]
+    result = {
+        "trialId": trial_id,
+        "family": request["family"],
+        "score": score(metric, train.y, oof),
+        "foldScores": fold_scores,
+        "fitSeconds": round(fit_seconds, 3),
+        "predictMicrosPerRow": round(sum(o.predict_seconds / len(o.rows) for o in outcomes) * 1e6, 2),
+        "parameters": _effective(outcomes),
+        "notes": sorted({note for outcome in outcomes for note in outcome.notes}),
+    }
+    workspace.save_trial(trial_id, workspace.Trial(result | {"request": request}, oof, BaggedModel([o.model for o in outcomes])))
+    return result
+
+
+def _parameters(module: Any, name: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The family's defaults with the request's values over them; what the family doesn't know is left out, and said."""
+    unknown = sorted(set(given) - set(module.DEFAULTS))
+    if unknown:
+        emit_log(
+            "WARNING",
+            f"{name} has no parameter {', '.join(unknown)}: left out. It takes {', '.join(module.DEFAULTS) or 'none'}.",
+        )
+    return module.DEFAULTS | {key: value for key, value in given.items() if key in module.DEFAULTS}
+
+
+def _cross_validate(
+    module: Any, parameters: dict[str, Any], train: workspace.Table, folds: np.ndarray, base: Fold, limit: float | None
+) -> list[_FoldOutcome]:
+    numbers = [int(number) for number in np.unique(folds)]
+    workers = min(base.threads, len(numbers)) if len(train) <= _SIDE_BY_SIDE_ROWS else 1
+    inner = max(base.threads // workers, 1)
+    started = time.monotonic()
+    outcomes: dict[int, _FoldOutcome] = {}
+
+    def fit(number: int, waiting: int) -> _FoldOutcome:
+        deadline = None
+        if limit is not None:
+            # What is left is shared by the rounds of folds still to come.
+            turns = -(-waiting // workers)
+            left = limit - (time.monotonic() - started)
+            deadline = time.monotonic() + max(left, 0.0) / turns
+        return _fit_fold(module, parameters, train, folds == number, replace(base, threads=inner, deadline=deadline), number)
+
+    with threadpool_limits(limits=inner), ThreadPoolExecutor(workers) as pool:
+        running = {pool.submit(fit, number, len(numbers) - place): number for place, number in enumerate(numbers)}
+        try:
+            for done in as_completed(running):
+                outcome = done.result()
+                outcomes[outcome.number] = outcome
+                value = score(base.metric, train.y[outcome.rows], outcome.scores)
+                emit_progress(len(outcomes) / len(numbers), f"fold {len(outcomes)} of {len(numbers)}: {value:.6g}")
+                _check_pace(module, limit, time.monotonic() - started, len(outcomes), len(numbers), workers)
+        except BaseException:
+            for future in running:
+                future.cancel()
+            raise
+    return [outcomes[number] for number in numbers]
+
+
+def _check_pace(module: Any, limit: float | None, elapsed: float, done: int, folds: int, workers: int) -> None:
+    if limit is None or module.STOPS_EARLY or done >= folds:
+        return
+    turns_done = -(-done // workers)
+    expected = elapsed / turns_done * -(-folds // workers)
+    if expected > limit:
+        raise ToolkitError(
+            "TRIAL_TOO_SLOW",
+            f"after {done} of {folds} folds it would take about {expected:.0f} s, and {limit:.0f} s are allowed",
+            "Give the trial more time, choose a quicker family, or use fewer folds.",
+        )
+
+
+def _fit_fold(
+    module: Any, parameters: dict[str, Any], train: workspace.Table, held: np.ndarray, base: Fold, number: int
+) -> _FoldOutcome:
+    rows = np.flatnonzero(held)
+    X_valid = train.X.iloc[rows]
+    fold, present = _compact(base, train, held)
+    logarithm = base.metric == "RMSLE" and module is not baseline
+    if logarithm:
+        fold = replace(fold, y_train=np.log1p(fold.y_train), y_valid=np.log1p(fold.y_valid), metric="RMSE")
+    if present is not None and len(present) == 1 or len(fold.y_valid) == 0:
+        # One class alone can't be told from another, and nothing to validate on can't stop a booster.
+        module, parameters = baseline, {}
+    started = time.monotonic()
+    try:
+        encoder, estimator, effective = module.fit(fold, dict(parameters))
+    except (ToolkitError, MemoryError):
+        raise
+    except Exception as error:
+        # A library refused this configuration on this data: the trial fails, the job goes on.
+        emit_log("ERROR", "".join(traceback.format_exception(error))[-2_000:])
+        raise ToolkitError(
+            "TRIAL_FAILED", f"fold {number + 1}: {type(error).__name__}: {error}", "Try other parameters or another family."
+        ) from error
+    fitted = time.monotonic()
+    model = FoldModel(
+        encoder=encoder,
+        estimator=estimator,
+        n_classes=base.n_classes if present is not None else None,
+        present=present,
+        absent_probability=0.5 / (len(fold.y_train) + base.n_classes),
+        logarithm=logarithm,
+    )
+    scores = model.predict_scores(X_valid)
+    finished = time.monotonic()
+    return _FoldOutcome(number, rows, model, scores, effective, fold.notes, fitted - started, finished - fitted)
+
+
+def _compact(base: Fold, train: workspace.Table, held: np.ndarray) -> tuple[Fold, np.ndarray | None]:
+    """The fold with class numbers that training has, 0..m-1, and which of the task's classes those are."""
+    X_train, y_train = train.X[~held], train.y[~held]
+    X_valid, y_valid = train.X[held], train.y[held]
+    seed = base.seed
+    if base.task == "REGRESSION":
+        return replace(base, X_train=X_train, y_train=y_train, X_valid=X_valid, y_valid=y_valid, seed=seed, notes=[]), None
+    present = np.unique(y_train)
+    known = np.isin(y_valid, present)
+    task = "MULTICLASS" if base.task == "MULTICLASS" and len(present) > 2 else "BINARY"
+    metric = base.metric if task == base.task else "LOG_LOSS"
+    fold = replace(
+        base,
+        X_train=X_train,
+        y_train=np.searchsorted(present, y_train),
+        X_valid=X_valid[known],
+        y_valid=np.searchsorted(present, y_valid[known]),
+        n_classes=len(present),
+        task=task,
+        metric=metric,
+        notes=[],
+    )
+    return fold, present
+
+
+def _effective(outcomes: list[_FoldOutcome]) -> dict[str, Any]:
+    """The parameters the folds ended with: one value where all agree, else the median (numbers) or the list."""
+    merged: dict[str, Any] = {}
+    for key in outcomes[0].parameters:
+        values = [outcome.parameters.get(key) for outcome in outcomes]
+        if all(value == values[0] for value in values):
+            merged[key] = values[0]
+        elif all(isinstance(value, (int, float)) for value in values):
+            median = float(np.median(values))
+            merged[key] = int(median) if all(isinstance(value, int) for value in values) else median
+        else:
+            merged[key] = values
+    return merged
