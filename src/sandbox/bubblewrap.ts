@@ -2,7 +2,7 @@ import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from '
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import type { Launch } from './local-process.ts';
-import type { PythonEnvironment } from './python-environment.ts';
+import type { PythonEnvironment } from './python-interpreter.ts';
 import type { SandboxCommand } from './sandbox.ts';
 import { seccompFilter } from './seccomp.ts';
 

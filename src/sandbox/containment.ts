@@ -5,7 +5,7 @@ import { delimiter, join } from 'node:path';
 import { messageOf, SproutError } from '../domain/errors.ts';
 import { type Bubblewrap, containedLaunch, inheritableDescriptors } from './bubblewrap.ts';
 import { startSupervised } from './local-process.ts';
-import type { PythonEnvironment } from './python-environment.ts';
+import type { PythonEnvironment } from './python-interpreter.ts';
 import { SANDBOX_FOLDERS } from './sandbox.ts';
 
 /** How processes can be held here: found out by holding one. `reason` is one sentence for people. */
@@ -16,6 +16,14 @@ export type DetectedContainment =
 /** Any uid that owns nothing: root's probe is dropped to it. */
 const PROBE_UID = 65_534;
 const PROBE_MEMORY = 512 * 1024 ** 2;
+/** Stands in before there is an interpreter to try. */
+const SHELL_ONLY: PythonEnvironment = {
+  python: '/bin/sh',
+  bin: '/usr/bin',
+  version: '',
+  sitePackages: '',
+  readOnlyPaths: [],
+};
 
 /**
  * Decides between `contained` and `process` as SANDBOX asks. Starts one real process with every flag in place; what
@@ -97,7 +105,7 @@ async function tryOut(tools: Bubblewrap, environment: PythonEnvironment | null):
     };
     const launch = containedLaunch(tools, command, {
       folder,
-      environment: environment ?? { python: '/bin/sh', bin: '/usr/bin', version: '', readOnlyPaths: [] },
+      environment: environment ?? SHELL_ONLY,
       uid: PROBE_UID,
       memoryBytes: PROBE_MEMORY,
     });

@@ -10,7 +10,7 @@ import { detectContainment } from './containment.ts';
 import { getFile, type Owner, putFile } from './job-folder.ts';
 import { startSupervised } from './local-process.ts';
 import { endWithServer, killPlainTree, plainLaunch } from './plain-process.ts';
-import type { PythonEnvironment } from './python-environment.ts';
+import type { PythonEnvironment } from './python-interpreter.ts';
 import {
   type Containment,
   SANDBOX_FOLDERS,

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import type { Launch } from './local-process.ts';
 import { processTree } from './process-tree.ts';
-import type { PythonEnvironment } from './python-environment.ts';
+import type { PythonEnvironment } from './python-interpreter.ts';
 import type { SandboxCommand } from './sandbox.ts';
 
 /**
