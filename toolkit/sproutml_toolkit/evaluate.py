@@ -13,16 +13,19 @@ from . import bootstrap, workspace
 from .baseline import baseline_scores
 from .caveats import caveats
 from .importance import Importances, permutation_importance
-from .metrics import METRICS_OF_TASK, all_metrics, is_lower_better, score
+from .metrics import all_metrics, is_lower_better, score
+from .model import fitted_model
 from .slices import worst_slices
-from .wire import emit_log, emit_progress
-from .workspace import Table, Trial
+from .wire import emit_log, emit_progress, finite
+from .workspace import Table
 
 VALIDATION_EVALUATION = Path("work/evaluation.json")
 HOLDOUT_EVALUATION = Path("sealed/evaluation.json")
 HOLDOUT_SCORES = Path("sealed/holdout-scores.npy")
 
 _IMPORTANCE_SECONDS = 5.0
+#: Kept in the file, not in the result.
+_FOR_THE_REPORT = ("rows", "resamples")
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
@@ -34,18 +37,16 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     trial_id, sealed, seed = request["trialId"], bool(request["holdout"]), int(request["seed"])
     profile = workspace.load_profile()
     task, metric = profile["task"], profile["metric"]
-    trial, train, folds = workspace.load_trial(trial_id), workspace.load_train(), workspace.load_folds()
+    trial, train = workspace.load_trial(trial_id), workspace.load_train()
 
     emit_progress(0.05, "scoring the rows the folds held out")
-    scored = np.isfinite(trial.oof.reshape(len(train), -1)).all(axis=1)
-    validation = validation_metrics(task, train.y[scored], trial.oof[scored], folds[scored])
-    validation[metric] = trial.result["score"]
-    slices = worst_slices(metric, train.X[scored], train.y[scored], trial.oof[scored], seed)
+    slices = worst_slices(metric, train.X, train.y, trial.oof, seed)
+    prior = baseline_scores(task, train.y, len(train), trial.oof.shape[-1])
     evaluation: dict[str, Any] = {
         "trialId": trial_id,
         "metric": metric,
-        "validation": validation,
-        "baseline": {"validation": _baseline_on_folds(task, metric, train.y, folds), "holdout": None},
+        "validation": all_metrics(task, train.y, trial.oof),
+        "baseline": {"validation": score(metric, train.y, prior), "holdout": None},
         "holdout": None,
         "interval": None,
         "gap": None,
@@ -54,44 +55,28 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         "importances": None,
     }
     if sealed:
-        _add_holdout(evaluation, task, train, trial, seed, request.get("timeLimitSeconds") or _IMPORTANCE_SECONDS)
+        _add_holdout(evaluation, task, train, seed, request.get("timeLimitSeconds") or _IMPORTANCE_SECONDS)
+    evaluation = finite(evaluation)
     evaluation["warnings"] = caveats(evaluation, profile, train.y, trial.oof)
     workspace.save_json(HOLDOUT_EVALUATION if sealed else VALIDATION_EVALUATION, evaluation)
     emit_progress(1.0, _said(evaluation))
-    return {key: value for key, value in evaluation.items() if key not in ("rows", "resamples")}
+    return {key: value for key, value in evaluation.items() if key not in _FOR_THE_REPORT}
 
 
-def validation_metrics(task: str, y: np.ndarray, oof: np.ndarray, folds: np.ndarray) -> dict[str, float | None]:
-    """Every metric of the task as the mean over folds, as trials are scored; a fold where one is undefined is left out."""
-    per_fold = [all_metrics(task, y[folds == fold], oof[folds == fold]) for fold in np.unique(folds)]
-    means: dict[str, float | None] = {}
-    for metric in METRICS_OF_TASK[task]:
-        values = [value[metric] for value in per_fold if np.isfinite(value[metric])]
-        means[metric] = float(np.mean(values)) if values else None
-    return means
-
-
-def _baseline_on_folds(task: str, metric: str, y: np.ndarray, folds: np.ndarray) -> float | None:
-    values = [
-        score(metric, y[folds == fold], baseline_scores(task, y[folds != fold], int((folds == fold).sum()), int(y.max()) + 1))
-        for fold in np.unique(folds)
-    ]
-    return float(np.nanmean(values)) if np.isfinite(values).any() else None
-
-
-def _add_holdout(evaluation: dict[str, Any], task: str, train: Table, trial: Trial, seed: int, time_limit: float) -> None:
+def _add_holdout(evaluation: dict[str, Any], task: str, train: Table, seed: int, time_limit: float) -> None:
     holdout = workspace.load_holdout()
     if len(holdout) == 0:
         emit_log("WARNING", "no rows were sealed off as a holdout: only the validation score is known")
         return
     metric = evaluation["metric"]
     emit_progress(0.25, f"scoring {len(holdout):,} sealed rows")
-    scores = trial.model.predict_scores(holdout.X)
+    model = fitted_model(evaluation["trialId"])
+    scores = model.predict_scores(holdout.X)
     workspace.save_array(HOLDOUT_SCORES, scores)
     evaluation["rows"] = len(holdout)
     evaluation["holdout"] = all_metrics(task, holdout.y, scores)
-    classes = scores.shape[1] if scores.ndim == 2 else 0
-    evaluation["baseline"]["holdout"] = score(metric, holdout.y, baseline_scores(task, train.y, len(holdout), classes))
+    prior = baseline_scores(task, train.y, len(holdout), scores.shape[-1])
+    evaluation["baseline"]["holdout"] = score(metric, holdout.y, prior)
     worse = 1 if is_lower_better(metric) else -1
     evaluation["gap"] = (evaluation["holdout"][metric] - evaluation["validation"][metric]) * worse
 
@@ -106,8 +91,8 @@ def _add_holdout(evaluation: dict[str, Any], task: str, train: Table, trial: Tri
     emit_progress(0.5, "shuffling one column at a time to see what the model relies on")
     used = {feature["name"] for feature in workspace.load_plan()["features"]}
     features = [name for name in holdout.X.columns if name in used]
-    found = permutation_importance(trial.model, holdout.X, holdout.y, metric, features, seed, time_limit)
-    evaluation["importances"] = [asdict(entry) for entry in found.entries]
+    found = permutation_importance(model, holdout.X, holdout.y, metric, features, seed, time_limit)
+    evaluation["importances"] = [asdict(entry) for entry in found.entries if np.isfinite([entry.mean, entry.low, entry.high]).all()]
     _say_what_was_cut(found, len(holdout))
 
 
@@ -121,9 +106,6 @@ def _say_what_was_cut(found: Importances, rows: int) -> None:
 
 def _said(evaluation: dict[str, Any]) -> str:
     metric, interval = evaluation["metric"], evaluation["interval"]
-    words = f"validation {metric} {evaluation['validation'][metric]:.4g}"
-    if evaluation["holdout"] is not None:
-        words += f", holdout {evaluation['holdout'][metric]:.4g}"
-    if interval is not None:
-        words += f" ({interval['low']:.4g} to {interval['high']:.4g})"
-    return words
+    parts = [("validation", evaluation["validation"]), ("holdout", evaluation["holdout"])]
+    words = ", ".join(f"{name} {metric} {of[metric]:.4g}" for name, of in parts if of is not None and of[metric] is not None)
+    return words + (f" ({interval['low']:.4g} to {interval['high']:.4g})" if interval is not None else "")
