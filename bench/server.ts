@@ -1,60 +1,29 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { readFile } from 'node:fs/promises';
+import { startServerProcess, temporaryFolder } from '../test/server-process.ts';
 
-/** A server of ours in a process of its own, on a free port and an empty data folder: what a benchmark measures. */
+export { freePort } from '../test/server-process.ts';
+
+/** A server on a free port with an empty data folder, which goes with it. */
 export interface ServerUnderTest {
   url: string;
   pid: number;
-  dataDir: string;
   stop(): Promise<void>;
 }
 
 export async function startServer(environment: Record<string, string> = {}): Promise<ServerUnderTest> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'sproutml-bench-'));
-  const port = await freePort();
-  const child = spawn(process.execPath, ['src/main.ts', 'serve'], {
-    cwd: join(import.meta.dirname, '..'),
-    env: { ...process.env, PORT: String(port), DATA_DIR: dataDir, LOG_LEVEL: 'warn', ...environment },
-    stdio: ['ignore', 'ignore', 'inherit'],
+  const folder = await temporaryFolder('bench');
+  const server = await startServerProcess({
+    dataDir: folder.path,
+    environment: { LOG_LEVEL: 'warn', ...environment },
   });
-  const url = `http://127.0.0.1:${port}`;
-  await untilReady(`${url}/readyz`, child);
   return {
-    url: `${url}/graphql`,
-    pid: child.pid ?? 0,
-    dataDir,
+    url: server.url,
+    pid: server.pid,
     async stop() {
-      const ended = new Promise((resolve) => child.once('exit', resolve));
-      child.kill('SIGTERM');
-      await ended;
-      await rm(dataDir, { recursive: true, force: true });
+      await server.terminate();
+      await folder.remove();
     },
   };
-}
-
-async function untilReady(url: string, child: ChildProcess): Promise<void> {
-  for (const deadline = Date.now() + 300_000; Date.now() < deadline; await sleep(50)) {
-    if (child.exitCode !== null) throw new Error(`the server ended with code ${child.exitCode}`);
-    const ready = await fetch(url).then(
-      (response) => response.ok,
-      () => false,
-    );
-    if (ready) return;
-  }
-  throw new Error('the server was not ready within 5 minutes');
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
 
 /** Resident memory now and at its peak, in bytes, from the kernel's own books (Linux). */

@@ -1,0 +1,44 @@
+import { inputPath } from '../agents/context.ts';
+import { runTeam } from '../agents/team.ts';
+import type { BlobStore } from '../artifacts/blob-store.ts';
+import type { Mind } from '../domain/vocabulary.ts';
+import type { Sandbox, SandboxProvider } from '../sandbox/sandbox.ts';
+import type { Toolkit } from '../sandbox/toolkit.ts';
+import type { RunJob } from './run.ts';
+
+export interface PipelineParts {
+  blobs: BlobStore;
+  sandboxes: SandboxProvider;
+  /** Keeps a toolkit warm in a sandbox. */
+  openToolkit(sandbox: Sandbox): Toolkit;
+  /** Cores one job may use. */
+  cpus: number;
+  mind: Mind;
+}
+
+/** What a job does: opens its sandbox, lays the table in it and gives both to the team. */
+export function createPipeline({ blobs, sandboxes, openToolkit, cpus, mind }: PipelineParts): RunJob {
+  return async (context) => {
+    const { job, dataset } = context;
+    const sandbox = await sandboxes.open(job.id);
+    try {
+      const toolkit = openToolkit(sandbox);
+      try {
+        await sandbox.put(inputPath(dataset), await blobs.get(dataset.blobKey));
+        await runTeam({
+          ...context,
+          toolkit,
+          readFile: (path) => sandbox.get(path),
+          cpus,
+          mind,
+          // One seed for all jobs: the same table and options give the same leaderboard.
+          seed: 0,
+        });
+      } finally {
+        await toolkit.close();
+      }
+    } finally {
+      await sandbox.close();
+    }
+  };
+}
