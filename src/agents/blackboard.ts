@@ -1,0 +1,154 @@
+import type { Trial } from '../domain/records.ts';
+import { type AgentRole, isBetter, type Metric, reachesGoal } from '../domain/vocabulary.ts';
+import type {
+  EvaluateResult,
+  PrepareResult,
+  ProfileResult,
+  ReportResult,
+  SplitResult,
+} from './toolkit-protocol.ts';
+
+/** A trial or ensemble on the leaderboard, with when and how long it ran. */
+export interface BoardTrial extends Omit<Trial, 'jobId' | 'createdAt'> {
+  /** The first, deliberately short LightGBM: says little about what its family costs. */
+  readonly isQuick: boolean;
+  /** Seconds from its start to its end, warm-up and all folds. */
+  readonly wallSeconds: number;
+  /** Seconds into the job when it ended. */
+  readonly at: number;
+}
+
+/** A gain smaller than this share of the distance between baseline and best does not count as one. */
+const GAIN_THAT_COUNTS = 0.002;
+
+/**
+ * What the team knows, written by finished steps alone: a resumed team rebuilds it by replaying the journal.
+ * Everything derived from it orders by `at`, so that it comes out the same however replayed steps interleave.
+ */
+export class Blackboard {
+  profile: ProfileResult | null = null;
+  split: SplitResult | null = null;
+  plan: PrepareResult | null = null;
+  validation: EvaluateResult | null = null;
+  holdout: EvaluateResult | null = null;
+  report: ReportResult | null = null;
+  /** Configurations asked for so far, baseline and ensembles aside: what `maxTrials` limits. */
+  trialsStarted = 0;
+  readonly #trials: BoardTrial[] = [];
+  readonly #decisions: { at: number; agent: AgentRole; text: string }[] = [];
+  readonly #log: { at: number; text: string }[] = [];
+
+  get metric(): Metric {
+    if (!this.profile) throw new Error('The metric is known only after the table is profiled.');
+    return this.profile.metric;
+  }
+
+  /** In the order they ended. */
+  get trials(): readonly BoardTrial[] {
+    return this.#trials;
+  }
+
+  /** Rows that train, feature columns and folds; zeros before the table is known. */
+  size(): { rows: number; features: number; folds: number } {
+    const usable = this.profile?.columns.filter((column) => column.role === 'feature').length ?? 0;
+    return {
+      rows: this.split?.trainRows ?? this.profile?.usableRows ?? 0,
+      features: this.plan?.estimates.features ?? usable,
+      folds: this.split?.folds ?? 5,
+    };
+  }
+
+  addTrial(trial: BoardTrial): void {
+    this.#trials.push(trial);
+    this.#trials.sort((a, b) => a.at - b.at || (a.id < b.id ? -1 : 1));
+  }
+
+  /** Why configurations failed, refusals aside. */
+  readonly failures: string[] = [];
+
+  addFailure(reason: string): void {
+    this.failures.push(reason);
+  }
+
+  addDecision(at: number, agent: AgentRole, text: string): void {
+    this.#decisions.push({ at, agent, text });
+  }
+
+  addLog(at: number, text: string): void {
+    this.#log.push({ at, text });
+  }
+
+  get decisions(): { agent: AgentRole; text: string }[] {
+    return this.#decisions.toSorted((a, b) => a.at - b.at).map(({ agent, text }) => ({ agent, text }));
+  }
+
+  get log(): string[] {
+    return this.#log
+      .toSorted((a, b) => a.at - b.at)
+      .map(({ at, text }) => `${at.toFixed(1).padStart(8)} s  ${text}`);
+  }
+
+  baseline(): BoardTrial | null {
+    return this.#trials.find((trial) => trial.isBaseline) ?? null;
+  }
+
+  /** Everything but the baseline, best first; of equals the simpler (the earlier) one leads. */
+  ranked(): BoardTrial[] {
+    const metric = this.metric;
+    return this.#trials
+      .filter((trial) => !trial.isBaseline)
+      .sort((a, b) =>
+        isBetter(metric, a.score, b.score) ? -1 : isBetter(metric, b.score, a.score) ? 1 : a.at - b.at,
+      );
+  }
+
+  best(): BoardTrial | null {
+    return this.ranked()[0] ?? null;
+  }
+
+  /** The best score over time: one point for each trial that became the best. */
+  history(): { seconds: number; score: number; name: string }[] {
+    let best: number | null = null;
+    const points: { seconds: number; score: number; name: string }[] = [];
+    for (const trial of this.#trials) {
+      if (trial.isBaseline || (best !== null && !isBetter(this.metric, trial.score, best))) continue;
+      best = trial.score;
+      points.push({ seconds: trial.at, score: trial.score, name: trial.name });
+    }
+    return points;
+  }
+
+  /** Models trained since the best score last improved by an amount that counts. */
+  modelsSinceGain(): number {
+    const best = this.best();
+    if (!best) return 0;
+    const distance = Math.abs(best.score - (this.baseline()?.score ?? 0)) * GAIN_THAT_COUNTS;
+    let reached: number | null = null;
+    let since = 0;
+    for (const trial of this.#trials) {
+      if (trial.isBaseline) continue;
+      if (trial.family !== 'ENSEMBLE') since += 1;
+      const gain = reached === null || isBetter(this.metric, trial.score, reached);
+      if (gain && (reached === null || Math.abs(trial.score - reached) > distance)) {
+        reached = trial.score;
+        since = 0;
+      }
+    }
+    return since;
+  }
+
+  /** How many models without gain end the search (AutoGluon's rule: small tables overfit their validation early). */
+  patience(): number {
+    const { rows } = this.size();
+    if (rows <= 100) return 4;
+    if (rows <= 500) return 8;
+    if (rows <= 2_500) return 15;
+    if (rows <= 10_000) return 40;
+    return 100;
+  }
+
+  reaches(goal: number | null): boolean {
+    const best = this.best();
+    return goal !== null && best !== null && reachesGoal(this.metric, best.score, goal);
+  }
+}

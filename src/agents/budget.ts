@@ -1,0 +1,78 @@
+import type { Family } from '../domain/vocabulary.ts';
+import type { Blackboard } from './blackboard.ts';
+
+/** Families whose training can stop early and still give a usable model. */
+const STOPPABLE: ReadonlySet<Family> = new Set(['LIGHTGBM', 'CATBOOST', 'MLP']);
+
+/** Seconds to cross-validate a family's defaults per million cells (rows x features) and fold, before any measure. */
+const SECONDS_PER_MILLION_CELLS: Readonly<Record<Family, number>> = {
+  BASELINE: 0.01,
+  LIGHTGBM: 2,
+  CATBOOST: 12,
+  LINEAR: 1,
+  RANDOM_FOREST: 3,
+  EXTRA_TREES: 2,
+  KNN: 4,
+  MLP: 10,
+  ENSEMBLE: 0.1,
+};
+/** What any trial costs, however small the table. */
+const FIXED_SECONDS = 0.3;
+
+/** The job's wall clock, and what may still be started on it. Seconds throughout. */
+export class Budget {
+  readonly total: number;
+  readonly #elapsedMs: () => number;
+  readonly #board: Blackboard;
+  readonly #cpus: number;
+
+  constructor(total: number, elapsedMs: () => number, board: Blackboard, cpus: number) {
+    this.total = total;
+    this.#elapsedMs = elapsedMs;
+    this.#board = board;
+    this.#cpus = cpus;
+  }
+
+  get elapsed(): number {
+    return this.#elapsedMs() / 1000;
+  }
+
+  get left(): number {
+    return Math.max(0, this.total - this.elapsed);
+  }
+
+  /** Kept back for the last ensemble, the evaluation and the report; grows with the table, at most a third of all. */
+  get reserve(): number {
+    const { rows, features } = this.#board.size();
+    return Math.min(this.total / 3, 4 + (rows * features) / 150_000);
+  }
+
+  get searchLeft(): number {
+    return Math.max(0, this.left - this.reserve);
+  }
+
+  /** Expected wall seconds of one trial: the dearest of its family so far, else by the size of the table. */
+  estimate(family: Family): number {
+    const seen = this.#board.trials.filter((trial) => trial.family === family && !trial.isQuick);
+    if (seen.length > 0) return Math.max(...seen.map((trial) => trial.wallSeconds));
+    const { rows, features, folds } = this.#board.size();
+    return FIXED_SECONDS + SECONDS_PER_MILLION_CELLS[family] * ((rows * features) / 1e6) * folds;
+  }
+
+  /** Whether a trial started now would end in time: a third of the estimate is enough where training can stop early. */
+  fits(family: Family): boolean {
+    const needed = this.estimate(family) * (STOPPABLE.has(family) ? 1 / 3 : 1);
+    return this.searchLeft > Math.max(FIXED_SECONDS, needed);
+  }
+
+  /** The time limit handed to a trial: what is left, but never so much that one configuration eats the search. */
+  trialLimit(): number {
+    const share = ((this.total - this.reserve) * Math.min(2, this.#cpus)) / 5;
+    return Math.max(1, Math.min(this.searchLeft, Math.max(share, 10)));
+  }
+
+  /** Limit for the work that turns the best so far into a result; it is granted even past the deadline. */
+  wrapUpSeconds(): number {
+    return Math.max(30, this.reserve * 3);
+  }
+}

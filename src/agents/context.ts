@@ -1,0 +1,67 @@
+import type { Readable } from 'node:stream';
+import type { Runner } from '@openai/agents-core';
+import type { Dataset, Job } from '../domain/records.ts';
+import type { AgentRole, Mind } from '../domain/vocabulary.ts';
+import type { Toolkit } from '../sandbox/toolkit.ts';
+import type { Blackboard } from './blackboard.ts';
+import type { Budget } from './budget.ts';
+import type { ProgressMeter } from './progress.ts';
+import type { JobRecorder } from './recorder.ts';
+import type { Slots } from './slots.ts';
+
+/** Everything a team is given to work on one job. The table already lies in the sandbox at `inputPath(dataset)`. */
+export interface TeamContext {
+  readonly job: Job;
+  readonly dataset: Dataset;
+  readonly recorder: JobRecorder;
+  /** Hard stop (shutdown, lost claim): nothing more is done or written, and the journal keeps the job resumable. */
+  readonly signal: AbortSignal;
+  /** Soft stop (cancel, deadline): running trials are killed, the best so far is kept, evaluated and reported. */
+  readonly stopSignal: AbortSignal;
+  stopReason(): StopReason | null;
+  /** Milliseconds charged to the budget so far, over all attempts; downtime is not counted. */
+  elapsedMs(): number;
+  readonly toolkit: Toolkit;
+  /** Reads a file of the job's folder, to be saved as an artifact. */
+  readFile(path: string): Promise<{ size: number; stream: Readable }>;
+  /** Cores this job may use. */
+  readonly cpus: number;
+  readonly mind: Mind;
+  readonly seed: number;
+}
+
+export type StopReason = 'cancelled' | 'deadline';
+
+/** Where a dataset's bytes lie in the job's folder. */
+export const inputPath = (dataset: Dataset): string =>
+  dataset.dialect.compression === 'gzip' ? 'input/data.csv.gz' : 'input/data.csv';
+
+/** The team at work: what it was given and what its agents share. */
+export interface Team extends TeamContext {
+  readonly runner: Runner;
+  readonly board: Blackboard;
+  readonly budget: Budget;
+  /** One slot per trial that may run at the same time. */
+  readonly slots: Slots;
+  readonly meter: ProgressMeter;
+  /** Ends the search and with it running trials: the soft stop, or the goal reached. */
+  readonly searchSignal: AbortSignal;
+  goalReached(): void;
+  /** Steps under way: the team does not return before they have. */
+  readonly underWay: Set<Promise<unknown>>;
+  /** Ends every agent at once with this error. */
+  fail(error: unknown): void;
+}
+
+/** One agent's run: what the SDK hands to each of its tools. */
+export interface AgentContext {
+  readonly team: Team;
+  readonly role: AgentRole;
+  /** Its place in the tree of delegations: `orchestrator/training/2`. */
+  readonly run: string;
+  readonly parentRun: string | null;
+  /** How often each tool was called in this run. */
+  readonly calls: Map<string, number>;
+  /** Set by the `finish` tool alone; a run without it is not over. */
+  outcome: string | null;
+}

@@ -1,0 +1,96 @@
+import type { Agent } from '@openai/agents-core';
+import type { z } from 'zod';
+import { SproutError } from '../domain/errors.ts';
+import type { AgentRole, Stage } from '../domain/vocabulary.ts';
+import type { AgentContext } from './context.ts';
+import { enterStage } from './stage.ts';
+import { once } from './step.ts';
+import { agentTool } from './tools/agent-tool.ts';
+
+/** What an agent is asked: the first and only message of its run. `run` makes the call ids of parallel runs differ. */
+export interface Assignment {
+  run: string;
+  task: unknown;
+}
+
+/**
+ * A tool that hands work to another agent and waits for it. Not the SDK's `asTool`, which loses hooks and turns a nested
+ * failure into a bland sentence: here the run is ours, with the same team and signal, and its errors surface.
+ *
+ * The nested run itself is not journaled, its steps are: a resumed team runs it again through the journal.
+ */
+export function delegateTool<Shape extends z.core.$ZodLooseShape, Answer>(spec: {
+  name: string;
+  description: string;
+  parameters: Shape;
+  role: AgentRole;
+  agent: Agent<AgentContext>;
+  /** The last part of the run's path; null: a number alone. */
+  segment: string | null;
+  stage?: (input: z.output<z.ZodObject<Shape>>) => Stage;
+  /** Who this is, where one role runs several times at once; default: the agent's name. */
+  title?(input: z.output<z.ZodObject<Shape>>): string;
+  /** Told of the work before it begins. */
+  planned?(parent: AgentContext, input: z.output<z.ZodObject<Shape>>): void;
+  /** What the delegating agent learns, beyond the outcome in words. */
+  answer(parent: AgentContext): Answer;
+}) {
+  return agentTool({
+    name: spec.name,
+    description: spec.description,
+    parameters: spec.parameters,
+    async execute(input, parent, callId, nth) {
+      const run = childRun(parent.run, spec.segment, nth);
+      spec.planned?.(parent, input);
+      if (spec.stage) await enterStage(parent, callId, spec.stage(input));
+      const { team } = parent;
+      const child: AgentContext = {
+        team,
+        role: spec.role,
+        run,
+        parentRun: parent.run,
+        calls: new Map(),
+        outcome: null,
+      };
+      const title = spec.title?.(input) ?? spec.agent.name;
+      const outcome = await runAgent(child, spec.agent, { run, task: input }, title);
+      const key = `${parent.run}#${callId}`;
+      const known = await team.recorder.finishedStep(key);
+      if (known) return known.output;
+      const answer = { ok: true, outcome, result: spec.answer(parent) };
+      await team.recorder.finishStep({ key, tool: spec.name, ok: true, output: answer, seconds: 0 }, []);
+      return answer;
+    },
+  });
+}
+
+/** Runs one agent until it calls `finish`; returns its outcome in words. Throws what its steps could not turn into answers. */
+export async function runAgent(
+  context: AgentContext,
+  agent: Agent<AgentContext>,
+  assignment: Assignment,
+  title: string = agent.name,
+): Promise<string> {
+  const { team, role, run, parentRun } = context;
+  const about = { agentRun: run, stage: team.meter.stage, agent: role };
+  const startedAt = await once(context, `${run}#started`, [
+    { type: 'AgentStarted', parentRun, ...about, message: `${title} started` },
+  ]);
+  await team.runner.run(agent, JSON.stringify(assignment), { context, signal: team.signal, maxTurns: null });
+  // On abort the SDK sometimes throws and sometimes returns as if all were well.
+  team.signal.throwIfAborted();
+  const { outcome } = context;
+  if (outcome === null) {
+    throw new SproutError('AGENT_UNFINISHED', `${title} ended without calling "finish".`);
+  }
+  const seconds = Math.max(0, team.budget.elapsed - startedAt);
+  await once(context, `${run}#finished`, [
+    { type: 'AgentFinished', seconds, ...about, stage: team.meter.stage, message: `${title}: ${outcome}` },
+  ]);
+  return outcome;
+}
+
+const childRun = (parent: string, segment: string | null, nth: number): string => {
+  if (segment === null) return `${parent}/${nth}`;
+  return nth === 1 ? `${parent}/${segment}` : `${parent}/${segment}-${nth}`;
+};

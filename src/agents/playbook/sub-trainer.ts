@@ -1,0 +1,20 @@
+import { z } from 'zod';
+import { called, type Moves, type View } from './view.ts';
+
+const assignment = z.object({ group: z.string(), trials: z.array(z.record(z.string(), z.unknown())) });
+const failure = z.object({ ok: z.literal(false), error: z.object({ code: z.string() }) });
+/** Refusals after which no other trial would be taken either. */
+const SEARCH_OVER: ReadonlySet<string> = new Set(['STOPPED', 'GOAL_REACHED', 'MAX_TRIALS_REACHED']);
+
+export function subTrainerPlaybook(view: View): Moves {
+  const { trials } = assignment.parse(view.task);
+  const codes = view.calls.map(({ answer }) => {
+    const parsed = failure.safeParse(answer);
+    return parsed.success ? parsed.data.error.code : null;
+  });
+  const next = trials[called(view, 'train_trial')];
+  const over = codes.some((code) => code !== null && SEARCH_OVER.has(code));
+  if (next && !over) return [{ tool: 'train_trial', input: next }];
+  const trained = codes.filter((code) => code === null).length;
+  return [{ tool: 'finish', input: { outcome: `${trained} of ${trials.length} trained.` } }];
+}

@@ -1,0 +1,70 @@
+import { Runner, ToolCallError } from '@openai/agents-core';
+import { Blackboard } from './blackboard.ts';
+import { Budget } from './budget.ts';
+import type { AgentContext, Team, TeamContext } from './context.ts';
+import { runAgent } from './delegate.ts';
+import { ProgressMeter } from './progress.ts';
+import { orchestrator } from './roles/orchestrator.ts';
+import { playbookSeats } from './seats.ts';
+import { Slots } from './slots.ts';
+import { leaveStages } from './stage.ts';
+
+export type { StopReason, TeamContext } from './context.ts';
+export { inputPath } from './context.ts';
+
+/** More trials at once than this share too little memory; the cores left over go to each trial as threads. */
+const MAX_PARALLEL_TRIALS = 6;
+
+/**
+ * The whole job, from the table in the sandbox to saved artifacts. Run again after a crash it goes on from the last finished
+ * step. Resolves when the report is saved, also after a soft stop once there is a model. Rejects with a SproutError that
+ * says why there is no result, with StaleAttemptError, or with the hard stop's reason.
+ */
+export async function runTeam(context: TeamContext): Promise<void> {
+  const fatal = new AbortController();
+  const goal = new AbortController();
+  const board = new Blackboard();
+  const budget = new Budget(
+    context.job.options.timeBudgetSeconds,
+    () => context.elapsedMs(),
+    board,
+    context.cpus,
+  );
+  const team: Team = {
+    ...context,
+    signal: AbortSignal.any([context.signal, fatal.signal]),
+    searchSignal: AbortSignal.any([context.stopSignal, goal.signal]),
+    runner: new Runner({
+      modelProvider: playbookSeats(),
+      tracingDisabled: true,
+      toolNotFoundBehavior: 'return_error_to_model',
+    }),
+    board,
+    budget,
+    slots: new Slots(Math.max(1, Math.min(context.cpus, MAX_PARALLEL_TRIALS))),
+    meter: new ProgressMeter(context.recorder, budget, board, context.job.progress),
+    underWay: new Set(),
+    goalReached: () => goal.abort(),
+    fail: (error) => fatal.abort(error),
+  };
+  const lead: AgentContext = {
+    team,
+    role: 'ORCHESTRATOR',
+    run: 'orchestrator',
+    parentRun: null,
+    calls: new Map(),
+    outcome: null,
+  };
+  try {
+    await runAgent(lead, orchestrator, { run: lead.run, task: 'Train the best model for this job.' });
+    await leaveStages(lead);
+  } catch (error) {
+    // The first failure is the cause; what the SDK throws after it, in whatever wrapping, is its echo.
+    context.signal.throwIfAborted();
+    if (fatal.signal.aborted) throw fatal.signal.reason;
+    throw error instanceof ToolCallError ? error.error : error;
+  } finally {
+    // The SDK returns while siblings of a failed call still run.
+    await Promise.allSettled(team.underWay);
+  }
+}

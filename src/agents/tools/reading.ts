@@ -1,0 +1,121 @@
+import { reachesGoal } from '../../domain/vocabulary.ts';
+import type { StopReason, Team } from '../context.ts';
+import { step } from '../step.ts';
+import { agentTool } from './agent-tool.ts';
+
+/** What an agent reads before it decides. Journaled like any step, so that a resumed agent reads what the first one read. */
+
+export interface Brief {
+  task: string;
+  metric: string;
+  rows: number;
+  features: number;
+  folds: number;
+  /** Trials that run at the same time. */
+  parallel: number;
+  seed: number;
+  timeBudgetSeconds: number;
+  trialsLeft: number | null;
+  /** The person's words: data for whoever can read them, never an order to the code. */
+  instructions: string | null;
+}
+
+export const readBrief = agentTool({
+  name: 'read_brief',
+  description:
+    'The job as it stands: task, metric, size of the table, folds, trials left, what the person asked for.',
+  parameters: {},
+  async execute(_input, agent, callId) {
+    return step<Brief>(agent, callId, {
+      tool: 'read_brief',
+      label: 'Read the brief',
+      input: {},
+      quiet: true,
+      async run() {
+        const { board, job, slots, seed } = agent.team;
+        return {
+          task: board.profile?.task ?? 'unknown',
+          metric: board.metric,
+          ...board.size(),
+          parallel: slots.size,
+          seed,
+          timeBudgetSeconds: job.options.timeBudgetSeconds,
+          trialsLeft: trialsLeft(agent.team),
+          instructions: job.options.instructions,
+        };
+      },
+    });
+  },
+});
+
+export interface LeaderboardEntry {
+  id: string;
+  name: string;
+  family: string;
+  score: number;
+  seconds: number;
+  quick: boolean;
+  parameters: Readonly<Record<string, unknown>>;
+}
+
+export const readLeaderboard = agentTool({
+  name: 'read_leaderboard',
+  description: 'Trials and ensembles, best first: score, parameters, seconds.',
+  parameters: {},
+  async execute(_input, agent, callId) {
+    return step<LeaderboardEntry[]>(agent, callId, {
+      tool: 'read_leaderboard',
+      label: 'Read the leaderboard',
+      input: {},
+      quiet: true,
+      async run() {
+        return agent.team.board.ranked().map((trial) => ({
+          id: trial.id,
+          name: trial.name,
+          family: trial.family,
+          score: trial.score,
+          seconds: trial.wallSeconds,
+          quick: trial.isQuick,
+          parameters: trial.parameters,
+        }));
+      },
+    });
+  },
+});
+
+/** How the search stands: what the orchestrator decides by after each delegation. */
+export interface Standing {
+  best: { id: string; name: string; score: number } | null;
+  models: number;
+  modelsSinceGain: number;
+  patience: number;
+  trialsLeft: number | null;
+  goalReached: boolean;
+  stopped: StopReason | null;
+  /** Seconds of the cheapest kind of trial worth tuning. */
+  cheapestTrialSeconds: number;
+  secondsLeft: number;
+}
+
+export function standing(team: Team): Standing {
+  const { board, budget, job } = team;
+  const best = board.best();
+  const { goalScore } = job.options;
+  const models = board.trials.filter((trial) => !trial.isBaseline && trial.family !== 'ENSEMBLE');
+  return {
+    best: best && { id: best.id, name: best.name, score: best.score },
+    models: models.length,
+    modelsSinceGain: board.modelsSinceGain(),
+    patience: board.patience(),
+    trialsLeft: trialsLeft(team),
+    goalReached: goalScore !== null && best !== null && reachesGoal(board.metric, best.score, goalScore),
+    stopped: team.stopReason(),
+    cheapestTrialSeconds: models.length === 0 ? 0 : Math.min(...models.map((trial) => trial.wallSeconds)),
+    secondsLeft: Math.round(budget.searchLeft * 1000) / 1000,
+  };
+}
+
+function trialsLeft({ board, job }: Team): number | null {
+  const { maxTrials } = job.options;
+  return maxTrials === null ? null : Math.max(0, maxTrials - board.trialsStarted);
+}

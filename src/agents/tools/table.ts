@@ -1,0 +1,138 @@
+import { z } from 'zod';
+import { SproutError } from '../../domain/errors.ts';
+import { type AgentContext, inputPath } from '../context.ts';
+import { noModel } from '../no-model.ts';
+import { enterStage } from '../stage.ts';
+import { type StepAnswer, type StepSpec, step } from '../step.ts';
+import { prepareResult, profileResult, splitResult } from '../toolkit-protocol.ts';
+import { agentTool } from './agent-tool.ts';
+import { callToolkit } from './toolkit-call.ts';
+
+/** The first steps: what the table is, which rows are sealed, how columns become features. None can be done without. */
+
+export const profileTable = agentTool({
+  name: 'profile_table',
+  description:
+    'Reads the uploaded table: rows, column types, missing values, the task, the metric, and what is wrong with it.',
+  parameters: {},
+  async execute(_input, agent, callId) {
+    await enterStage(agent, callId, 'SETUP');
+    const { job, dataset, seed } = agent.team;
+    const { targetColumn: target, ignoreColumns, task, metric } = job.options;
+    const { delimiter, encoding, compression } = dataset.dialect;
+    const input = { path: inputPath(dataset), delimiter, encoding, compression };
+    return setupStep(agent, callId, {
+      tool: 'profile_table',
+      label: 'Profile the table',
+      input: { target, ignoreColumns, task, metric },
+      run: (io) =>
+        callToolkit(agent, io, {
+          command: 'profile',
+          request: { input, target, ignoreColumns, task, metric, seed },
+          result: profileResult,
+          label: 'Profile the table',
+          ...setupLimits(agent),
+        }),
+      settle(profile) {
+        agent.team.board.profile = profile;
+        const columns = profile.columns.map(({ name, type, missing, distinct }) => ({
+          name,
+          type,
+          missing,
+          distinct,
+        }));
+        const features = profile.columns.filter((column) => column.role === 'feature').length;
+        return {
+          message: `${profile.rows} rows, ${features} features; ${profile.task} by ${profile.metric}`,
+          events: profile.warnings.map((warning) => ({
+            type: 'LogWritten',
+            level: 'WARNING',
+            step: 'Profile the table',
+            stage: 'SETUP',
+            agent: agent.role,
+            message: warning.message,
+          })),
+          changes: { task: profile.task, metric: profile.metric, columns, rowCount: profile.rows },
+        };
+      },
+    });
+  },
+});
+
+export const splitTable = agentTool({
+  name: 'split_table',
+  description: 'Seals a holdout that no agent sees and fixes the folds every trial is cross-validated on.',
+  parameters: {
+    folds: z.int().nullable().describe('Number of folds; null: chosen by the size of the table.'),
+  },
+  async execute({ folds }, agent, callId) {
+    await enterStage(agent, callId, 'SETUP');
+    return setupStep(agent, callId, {
+      tool: 'split_table',
+      label: 'Seal the holdout',
+      input: { folds },
+      run: (io) =>
+        callToolkit(agent, io, {
+          command: 'split',
+          request: { holdoutFraction: null, folds, seed: agent.team.seed },
+          result: splitResult,
+          label: 'Seal the holdout',
+          ...setupLimits(agent),
+        }),
+      settle(split) {
+        agent.team.board.split = split;
+        const { trainRows, holdoutRows, folds: count } = split;
+        return { message: `${trainRows} rows to train on in ${count} folds, ${holdoutRows} sealed` };
+      },
+    });
+  },
+});
+
+export const prepareFeatures = agentTool({
+  name: 'prepare_features',
+  description:
+    'Decides how each column becomes features. Nothing is fitted here: fitting happens inside the folds.',
+  parameters: {},
+  async execute(_input, agent, callId) {
+    return setupStep(agent, callId, {
+      tool: 'prepare_features',
+      label: 'Plan the features',
+      input: {},
+      run: (io) =>
+        callToolkit(agent, io, {
+          command: 'prepare',
+          request: { seed: agent.team.seed },
+          result: prepareResult,
+          label: 'Plan the features',
+          ...setupLimits(agent),
+        }),
+      settle(plan) {
+        agent.team.board.plan = plan;
+        return {
+          message: `${plan.features.length} features planned, ${plan.dropped.length} columns left out`,
+        };
+      },
+    });
+  },
+});
+
+/** No result is possible without these: their failure, or a stop during them, ends the job with its own code. */
+async function setupStep<T>(agent: AgentContext, callId: string, spec: StepSpec<T>): Promise<StepAnswer<T>> {
+  return step(agent, callId, {
+    ...spec,
+    failureIsFatal: true,
+    async run(io) {
+      try {
+        return await spec.run(io);
+      } catch (error) {
+        const outOfTime = error instanceof SproutError && ['STOPPED', 'STEP_DEADLINE'].includes(error.code);
+        throw outOfTime && !agent.team.signal.aborted ? noModel(agent.team) : error;
+      }
+    },
+  });
+}
+
+const setupLimits = ({ team }: AgentContext) => ({
+  timeoutSeconds: Math.max(20, team.budget.left),
+  softSignal: team.stopSignal,
+});

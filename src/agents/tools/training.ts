@@ -1,0 +1,103 @@
+import { z } from 'zod';
+import { FAMILIES } from '../../domain/vocabulary.ts';
+import type { AgentContext } from '../context.ts';
+import { recordTrial, stableTrialId } from '../leaderboard.ts';
+import { type StepError, step } from '../step.ts';
+import { type Parameters, trainResult } from '../toolkit-protocol.ts';
+import { agentTool } from './agent-tool.ts';
+import { callToolkit } from './toolkit-call.ts';
+
+/** A configuration as agents write it. Parameters are a list, for strict schemas know no free-form objects. */
+export const trialShape = {
+  name: z.string().describe('Short and for people: "CatBoost (depth 6)".'),
+  family: z.enum(FAMILIES).exclude(['ENSEMBLE']),
+  parameters: z.array(z.object({ name: z.string(), value: z.union([z.string(), z.number(), z.boolean()]) })),
+  quick: z.boolean().describe('True for a deliberately short first try.'),
+};
+const trialSchema = z.object(trialShape);
+export type TrialRequest = z.output<typeof trialSchema>;
+
+export const trainTrial = agentTool({
+  name: 'train_trial',
+  description:
+    'Cross-validates one configuration on the fixed folds. Waits for a free core. Answers with the score, or says why it was not run.',
+  parameters: trialShape,
+  async execute(trial, agent, callId) {
+    const { team } = agent;
+    const { board, budget } = team;
+    const trialId = stableTrialId(trial.family, `${agent.run}#${callId}`);
+    const parameters: Parameters = Object.fromEntries(
+      trial.parameters.map(({ name, value }) => [name, value]),
+    );
+    return step(agent, callId, {
+      tool: 'train_trial',
+      label: trial.name,
+      input: { family: trial.family, parameters },
+      hold: (work) => team.slots.hold(work),
+      refuse: () => refuse(agent, trial),
+      begin() {
+        if (trial.family !== 'BASELINE') board.trialsStarted += 1;
+      },
+      async run(io) {
+        const timeLimitSeconds = budget.trialLimit();
+        const threads = Math.max(1, Math.floor(team.cpus / team.slots.size));
+        return callToolkit(agent, io, {
+          command: 'train',
+          request: {
+            trialId,
+            family: trial.family,
+            params: parameters,
+            timeLimitSeconds,
+            threads,
+            seed: team.seed,
+          },
+          result: trainResult,
+          label: trial.name,
+          // Boosters stop by themselves at the limit; the grace is for finishing the fold and for those that can't.
+          timeoutSeconds: Math.min(timeLimitSeconds * 1.25 + 5, budget.searchLeft + budget.reserve / 2),
+          softSignal: team.searchSignal,
+          once: true,
+        });
+      },
+      settle(result, end) {
+        team.meter.trialFinished();
+        return recordTrial(agent, {
+          ...end,
+          id: trialId,
+          name: trial.name,
+          family: trial.family,
+          isQuick: trial.quick,
+          parameters: result.parameters,
+          result,
+        });
+      },
+      failed(error) {
+        team.meter.trialFinished();
+        if (error.code !== 'STOPPED') board.addFailure(`${trial.name}: ${error.message}`);
+      },
+    });
+  },
+});
+
+/** The limits that hold whoever sits in the seat: stop, goal, number of trials, time. */
+function refuse({ team }: AgentContext, trial: TrialRequest): StepError | null {
+  const { board, budget } = team;
+  const { maxTrials, goalScore } = team.job.options;
+  const no = (code: string, message: string): StepError => ({ code, message, hint: null });
+  if (board.profile && board.reaches(goalScore)) return no('GOAL_REACHED', 'The goal is reached.');
+  if (team.searchSignal.aborted) return no('STOPPED', 'The search is over.');
+  if (trial.family === 'BASELINE') return null;
+  if (maxTrials !== null && board.trialsStarted >= maxTrials) {
+    return no('MAX_TRIALS_REACHED', `All ${maxTrials} trials are used.`);
+  }
+  // The first model is tried whatever the estimate says: something usable beats nothing.
+  if (board.best() === null && trial.quick && budget.searchLeft > 0) return null;
+  if (!budget.fits(trial.family)) {
+    const needed = budget.estimate(trial.family).toFixed(0);
+    return no(
+      'NOT_ENOUGH_TIME',
+      `${trial.name} is not started: it needs about ${needed} s and ${budget.searchLeft.toFixed(0)} s are left for it.`,
+    );
+  }
+  return null;
+}

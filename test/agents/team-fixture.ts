@@ -1,0 +1,105 @@
+import { Readable } from 'node:stream';
+import { runTeam, type StopReason, type TeamContext } from '../../src/agents/team.ts';
+import type { BlobKey, DatasetId, JobId } from '../../src/domain/ids.ts';
+import type { Dataset, Job, JobOptions } from '../../src/domain/records.ts';
+import type { Toolkit } from '../../src/sandbox/toolkit.ts';
+import { MemoryRecorder, MemoryStore } from './memory-recorder.ts';
+
+export const dataset: Dataset = {
+  id: '5b0c7c55-0000-4000-8000-000000000001' as DatasetId,
+  name: 'toy.csv',
+  columns: [],
+  rowCount: null,
+  size: 100,
+  sha256: '00',
+  dialect: { delimiter: ',', encoding: 'utf-8', compression: null },
+  blobKey: 'datasets/1' as BlobKey,
+  createdAt: new Date(0),
+};
+
+export function jobWith(options: Partial<JobOptions> = {}): Job {
+  return {
+    id: '5b0c7c55-0000-4000-8000-000000000002' as JobId,
+    datasetId: dataset.id,
+    options: {
+      targetColumn: 'y',
+      name: 'toy',
+      task: null,
+      metric: null,
+      timeBudgetSeconds: 60,
+      maxTrials: null,
+      goalScore: null,
+      instructions: null,
+      ignoreColumns: [],
+      ...options,
+    },
+    status: 'RUNNING',
+    stage: null,
+    progress: 0,
+    task: null,
+    metric: null,
+    mind: 'PLAYBOOK',
+    sandbox: 'LOCAL',
+    attempt: 1,
+    lastSequence: 1,
+    activeMs: 0,
+    cancelRequestedAt: null,
+    result: null,
+    failure: null,
+    usage: { modelCalls: 0, inputTokens: 0, outputTokens: 0, estimatedCostUsd: 0, sandboxSeconds: 0 },
+    retryOf: null,
+    createdAt: new Date(0),
+    startedAt: new Date(0),
+    finishedAt: null,
+  };
+}
+
+export interface Attempt {
+  toolkit: Toolkit;
+  store?: MemoryStore;
+  options?: Partial<JobOptions>;
+  cpus?: number;
+  elapsedMs?: () => number;
+  /** Pulls the plug after this many more journal entries. */
+  dieAfter?: number;
+}
+
+/** One attempt at the job; `stop` ends it softly. A second attempt on the same store goes on where it ended. */
+export function startTeam(attempt: Attempt): {
+  store: MemoryStore;
+  done: Promise<void>;
+  stop(reason: StopReason): void;
+} {
+  const store = attempt.store ?? new MemoryStore();
+  const plug = new AbortController();
+  const soft = new AbortController();
+  let reason: StopReason | null = null;
+  let left = attempt.dieAfter ?? Number.POSITIVE_INFINITY;
+  const recorder = new MemoryRecorder(store, () => {
+    left -= 1;
+    if (left === 0) plug.abort(new DOMException('the plug is pulled', 'AbortError'));
+  });
+  const startedAt = performance.now();
+  const context: TeamContext = {
+    job: jobWith(attempt.options),
+    dataset,
+    recorder,
+    signal: plug.signal,
+    stopSignal: soft.signal,
+    stopReason: () => reason,
+    elapsedMs: attempt.elapsedMs ?? (() => performance.now() - startedAt),
+    toolkit: attempt.toolkit,
+    readFile: async (path) => ({ size: path.length, stream: Readable.from([path]) }),
+    cpus: attempt.cpus ?? 2,
+    mind: 'PLAYBOOK',
+    seed: 7,
+  };
+  return {
+    store,
+    done: runTeam(context),
+    stop(why) {
+      reason = why;
+      soft.abort();
+    },
+  };
+}
