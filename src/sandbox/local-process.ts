@@ -111,7 +111,7 @@ function supervise(
 
   let outputBytes = 0;
   const lines = (['stdout', 'stderr'] as const).map((name) => {
-    const splitter = new OutputLines((line) => command.onLine(name, line));
+    const splitter = new OutputLines((line, continues) => command.onLine(name, line, continues));
     (name === 'stdout' ? stdout : stderr).on('data', (chunk: Buffer) => {
       const room = command.limits.outputBytes - outputBytes;
       outputBytes += chunk.length;

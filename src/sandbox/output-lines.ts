@@ -7,12 +7,12 @@ const CARRIAGE_RETURN = 0x0d;
  * line longer than 64 KiB is given out in pieces, cut between characters. Bytes that are not UTF-8 become U+FFFD.
  */
 export class OutputLines {
-  readonly #onLine: (line: string) => void;
+  readonly #onLine: (line: string, continues: boolean) => void;
   readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   #pending: Buffer[] = [];
   #pendingBytes = 0;
 
-  constructor(onLine: (line: string) => void) {
+  constructor(onLine: (line: string, continues: boolean) => void) {
     this.#onLine = onLine;
   }
 
@@ -57,13 +57,13 @@ export class OutputLines {
   #giveLine(): void {
     const bytes = this.#take();
     const end = bytes.at(-1) === CARRIAGE_RETURN ? bytes.length - 1 : bytes.length;
-    this.#onLine(this.#decoder.decode(bytes.subarray(0, end)));
+    this.#onLine(this.#decoder.decode(bytes.subarray(0, end)), false);
   }
 
   #givePiece(): void {
     const bytes = this.#take();
     const end = lastCharacterStart(bytes);
-    this.#onLine(this.#decoder.decode(bytes.subarray(0, end)));
+    this.#onLine(this.#decoder.decode(bytes.subarray(0, end)), true);
     this.#keep(bytes.subarray(end));
   }
 }

@@ -146,7 +146,13 @@ async function install(directory: string, lock: string, options: EnvironmentOpti
     const flags = ['--require-hashes', '--no-build', '--compile-bytecode'];
     await runStep(uv, ['pip', 'install', '--python', python, ...flags, '-r', path], options);
   } else {
-    const flags = ['--require-hashes', '--only-binary=:all:', '--no-input', '--disable-pip-version-check'];
+    const flags = [
+      '--require-hashes',
+      '--only-binary=:all:',
+      '--no-input',
+      '--disable-pip-version-check',
+      '--progress-bar=off',
+    ];
     await runStep(python, ['-I', '-m', 'pip', 'install', ...flags, '-r', path], options);
   }
 }

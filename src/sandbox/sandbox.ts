@@ -45,8 +45,11 @@ export interface SandboxCommand {
   untrusted?: boolean;
   limits: ProcessLimits;
   signal?: AbortSignal;
-  /** Called for each line of output, in order; a line longer than 64 KiB arrives in pieces. Must not throw. */
-  onLine(stream: 'stdout' | 'stderr', line: string): void;
+  /**
+   * Called for each line of output, in order. A line longer than 64 KiB arrives in pieces, `continues` being true for
+   * all but its last. Must not throw.
+   */
+  onLine(stream: 'stdout' | 'stderr', line: string, continues: boolean): void;
 }
 
 export interface ProcessLimits {
