@@ -17,6 +17,7 @@ from .workspace import Scorer
 _MOST_ROWS = 1000
 _FEWEST_ROWS = 100
 _SHUFFLES = 5
+_PACE_ROWS = 50
 _RESAMPLES = 200
 _ROWS_PER_CALL = 20_000
 _CELLS_PER_CALL = 2_000_000
@@ -50,26 +51,27 @@ def permutation_importance(
     Works in rounds, one shuffle of every column a round, up to five, until the time is out; of many rows it takes 1,000, fewer
     where the model is slow. Deterministic for a seed as long as the time suffices.
     """
-    started = time.monotonic()
+    deadline = time.monotonic() + time_limit_seconds
     rng = np.random.default_rng(seed)
-    rows = _sample(np.arange(len(y)), _MOST_ROWS, rng)
+    model.predict_scores(X.iloc[:1])  # what a model loads once is no part of its pace
+    started = time.monotonic()
+    pace = model.predict_scores(X.iloc[: min(len(y), _PACE_ROWS)])
+    seconds_per_row = (time.monotonic() - started) / len(pace)
+    affordable = int(max(deadline - time.monotonic(), 0) / (seconds_per_row * (len(features) + 1)))
+    rows = _sample(np.arange(len(y)), min(_MOST_ROWS, max(_FEWEST_ROWS, affordable)), rng)
     X, y = X.iloc[rows].reset_index(drop=True), y[rows]
     base = model.predict_scores(X)
-    one_round = (time.monotonic() - started) * len(features)
-    if one_round > time_limit_seconds and len(y) > _FEWEST_ROWS:
-        rows = _sample(np.arange(len(y)), max(_FEWEST_ROWS, int(len(y) * time_limit_seconds / one_round)), rng)
-        X, y, base = X.iloc[rows].reset_index(drop=True), y[rows], base[rows]
 
     shuffled: dict[str, list[np.ndarray]] = {name: [] for name in features}
-    at_once = max(1, min(_ROWS_PER_CALL, _CELLS_PER_CALL // max(X.shape[1], 1)) // max(len(y), 1))
     turns = [name for _ in range(_SHUFFLES) for name in features]
-    for start in range(0, len(turns), at_once):
-        batch = turns[start : start + at_once]
+    while turns and time.monotonic() < deadline:
+        in_time = (deadline - time.monotonic()) / seconds_per_row
+        most_rows = min(_ROWS_PER_CALL, _CELLS_PER_CALL // X.shape[1], in_time)
+        batch = turns[: max(1, int(most_rows // len(y)))]
+        turns = turns[len(batch) :]
         scores = model.predict_scores(pd.concat([_with_shuffled(X, name, rng) for name in batch], ignore_index=True))
         for name, part in zip(batch, np.split(scores, len(batch)), strict=True):
             shuffled[name].append(part)
-        if time.monotonic() - started > time_limit_seconds:
-            break
 
     measured = [name for name in features if shuffled[name]]
     loss = 1 if is_lower_better(metric) else -1
