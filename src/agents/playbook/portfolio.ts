@@ -50,12 +50,7 @@ export function choosePortfolio(job: {
       group: 'LightGBM',
       why: 'LightGBM: a quick one at once, so that a result always exists, then the tuned variants.',
       trials: [
-        trial(
-          'LightGBM (quick)',
-          'LIGHTGBM',
-          { learning_rate: 0.1, n_estimators: 150, num_leaves: 15 },
-          true,
-        ),
+        trial('LightGBM (quick)', 'LIGHTGBM', { learning_rate: 0.1, rounds: 150, num_leaves: 15 }, true),
         trial('LightGBM', 'LIGHTGBM'),
         trial('LightGBM (39 leaves, extra trees)', 'LIGHTGBM', {
           learning_rate: 0.018,
