@@ -1,0 +1,1 @@
+def pipeline_code(trial_id, job): return "#\n"

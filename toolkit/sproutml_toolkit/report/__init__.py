@@ -1,0 +1,105 @@
+"""The `report` command: everything a finished job leaves, written to out/."""
+
+from pathlib import Path
+from typing import Any
+
+from .. import plots, workspace
+from ..metrics import is_lower_better
+from ..model import save_model
+from ..pipeline_code import pipeline_code
+from ..wire import emit_progress
+from . import page, tables, words
+from .findings import Findings, gather
+
+#: Holdout rows from which plots are drawn of the holdout; with fewer, of the many more rows the folds held out.
+_ENOUGH_ROWS = 100
+
+_FILES = (
+    ("report.html", "REPORT", "text/html; charset=utf-8"),
+    ("model.pkl", "MODEL", "application/octet-stream"),
+    ("leaderboard.csv", "METRICS", "text/csv; charset=utf-8"),
+    ("metrics.json", "METRICS", "application/json"),
+    ("predictions.csv", "PREDICTIONS", "text/csv; charset=utf-8"),
+    ("pipeline.py", "CODE", "text/x-python; charset=utf-8"),
+    ("training.log", "LOG", "text/plain; charset=utf-8"),
+)
+
+
+def run(request: dict[str, Any]) -> dict[str, Any]:
+    """Serve a `report` request: see PROTOCOL.md."""
+    emit_progress(0.0, "gathering what the job found")
+    findings = gather(request)
+    out = workspace.OUT
+    save_model(findings.model, out / "model.pkl")
+    emit_progress(0.2, "writing predictions and metrics")
+    tables.write_leaderboard(out / "leaderboard.csv", findings.trials)
+    tables.write_predictions(
+        out / "predictions.csv",
+        findings.classes,
+        findings.train,
+        findings.oof,
+        findings.folds,
+        findings.holdout,
+        findings.holdout_scores,
+    )
+    tables.write_metrics(out / "metrics.json", _metrics(findings))
+    tables.write_log(out / "training.log", findings.log)
+    _write_text(out / "pipeline.py", pipeline_code(findings.trial_id, findings.job))
+
+    emit_progress(0.3, "drawing plots")
+    drawn = _draw(findings)
+    for plot in drawn:
+        _write_text(out / "plots" / f"{plot.name}.svg", plot.standalone())
+    emit_progress(0.9, "writing the report")
+    summary = words.summary(
+        findings.job, findings.profile, findings.evaluation, findings.best["name"], len(findings.plan["features"])
+    )
+    _write_text(out / "report.html", page.render(findings, summary, drawn))
+    files = [{"path": f"out/{name}", "name": name, "kind": kind, "contentType": kind_of} for name, kind, kind_of in _FILES]
+    files += [
+        {"path": f"out/plots/{plot.name}.svg", "name": f"{plot.name}.svg", "kind": "PLOT", "contentType": "image/svg+xml"}
+        for plot in drawn
+    ]
+    emit_progress(1.0, f"{len(files)} files written")
+    return {"files": files, "summary": summary}
+
+
+def _draw(findings: Findings) -> page.Plots:
+    y, scores, rows = findings.train.y, findings.oof, "validation rows"
+    if findings.holdout is not None and findings.holdout_scores is not None and len(findings.holdout) >= _ENOUGH_ROWS:
+        y, scores, rows = findings.holdout.y, findings.holdout_scores, "sealed rows"
+    metric = words.METRIC_NAMES[findings.metric]
+    importances = findings.evaluation["importances"]
+    return page.Plots(
+        quality=plots.quality_plots(findings.classes, findings.target, y, scores, rows),
+        importance=plots.feature_importance(importances, metric, "sealed rows") if importances else None,
+        history=plots.score_over_time(findings.history, metric, is_lower_better(findings.metric)),
+    )
+
+
+def _metrics(findings: Findings) -> dict[str, Any]:
+    evaluation, best = findings.evaluation, findings.best
+    interval = evaluation["interval"]
+    return {
+        "task": findings.task,
+        "metric": findings.metric,
+        "lowerIsBetter": is_lower_better(findings.metric),
+        "target": findings.target,
+        "classes": findings.classes,
+        "trial": {key: best[key] for key in ("id", "name", "family", "score", "foldScores")},
+        "validation": evaluation["validation"],
+        "holdout": evaluation["holdout"],
+        "interval": {**interval, "level": 0.95, "resamples": evaluation["resamples"]} if interval else None,
+        "baseline": evaluation["baseline"],
+        "gap": evaluation["gap"],
+        "rows": {"train": len(findings.train), "holdout": len(findings.holdout) if findings.holdout is not None else 0},
+        "importances": evaluation["importances"],
+        "worstSlices": evaluation["worstSlices"],
+        "warnings": evaluation["warnings"],
+        "seconds": findings.seconds,
+    }
+
+
+def _write_text(path: Path, text: str) -> None:
+    with workspace.atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", errors="replace")

@@ -1,0 +1,103 @@
+"""Everything the report is made of, read once from the job's folder and the request."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import evaluate, workspace
+from ..metrics import is_lower_better
+from ..model import FittedModel, fitted_model
+from ..wire import emit_progress
+from ..workspace import Table
+
+
+@dataclass
+class Findings:
+    """The request's facts beside what the commands left in the folder.
+
+    trials: as in the request, best first. evaluation: as `evaluate` writes it. holdout_scores: (m, k) or (m,), or None with no
+    sealed rows. oof: the winner's out-of-fold scores.
+    """
+
+    job: dict[str, Any]
+    trial_id: str
+    trials: list[dict[str, Any]]
+    history: list[dict[str, Any]]
+    decisions: list[dict[str, str]]
+    log: list[str]
+    seconds: float
+    profile: dict[str, Any]
+    plan: dict[str, Any]
+    evaluation: dict[str, Any]
+    train: Table
+    folds: np.ndarray
+    oof: np.ndarray
+    holdout: Table | None
+    holdout_scores: np.ndarray | None
+    model: FittedModel
+    seed: int | None
+
+    @property
+    def task(self) -> str:
+        return self.profile["task"]
+
+    @property
+    def metric(self) -> str:
+        return self.profile["metric"]
+
+    @property
+    def target(self) -> str:
+        return self.profile["target"]["name"]
+
+    @property
+    def classes(self) -> list[str] | None:
+        return [str(entry["label"]) for entry in self.profile["classes"]] if self.profile["classes"] else None
+
+    @property
+    def best(self) -> dict[str, Any]:
+        """The winner as the request tells it; what its own result says where the request leaves it out."""
+        for trial in self.trials:
+            if trial["id"] == self.trial_id:
+                return trial
+        return {"id": self.trial_id, "name": self.model.family, "family": self.model.family, "score": None, "foldScores": []}
+
+
+def gather(request: dict[str, Any]) -> Findings:
+    """Read what the report needs. A winner whose sealed rows were not scored yet is scored now."""
+    trial_id = request["trialId"]
+    profile = workspace.load_profile()
+    seed = (profile.get("request") or {}).get("seed")
+    evaluation = _evaluation(trial_id, seed)
+    trial = workspace.load_trial(trial_id)
+    scored = evaluation["holdout"] is not None
+    sign = 1 if is_lower_better(profile["metric"]) else -1
+    return Findings(
+        job=request["job"],
+        trial_id=trial_id,
+        trials=sorted(request["trials"], key=lambda entry: (not entry["isBest"], sign * entry["score"])),
+        history=request["history"],
+        decisions=request["decisions"],
+        log=request["log"],
+        seconds=float(request["seconds"]),
+        profile=profile,
+        plan=workspace.load_plan(),
+        evaluation=evaluation,
+        train=workspace.load_train(),
+        folds=workspace.load_folds(),
+        oof=trial.oof,
+        holdout=workspace.load_holdout() if scored else None,
+        holdout_scores=np.load(evaluate.HOLDOUT_SCORES, allow_pickle=False) if scored else None,
+        model=fitted_model(trial_id),
+        seed=seed,
+    )
+
+
+def _evaluation(trial_id: str, seed: int | None) -> dict[str, Any]:
+    if evaluate.HOLDOUT_EVALUATION.is_file():
+        found = workspace.load_json(evaluate.HOLDOUT_EVALUATION)
+        if found["trialId"] == trial_id:
+            return found
+    emit_progress(0.02, "the winner's sealed rows were not scored yet: scoring them")
+    evaluate.run({"trialId": trial_id, "holdout": True, "seed": seed or 0})
+    return workspace.load_json(evaluate.HOLDOUT_EVALUATION)
