@@ -12,7 +12,7 @@ import type { JobUsage } from '../domain/records.ts';
 import type { Stage } from '../domain/vocabulary.ts';
 import { append, type Claim, claimFence } from './event-log.ts';
 import { findStep, insertStep } from './journal.ts';
-import { disown, type LeftoverRemover, own } from './leftovers.ts';
+import { disown, type Leftover, type LeftoverRemover, own } from './leftovers.ts';
 import type { JobStore } from './store.ts';
 
 /** Progress is written at most this often; between, the latest of each step waits. */
@@ -90,7 +90,6 @@ export class AttemptRecorder implements JobRecorder {
     const { size, sha256 } = await this.#blobs.put(blobKey, file.content);
 
     const { name, kind, contentType } = file;
-    let replaced: BlobKey | null = null;
     const saved: NewEvent = {
       type: 'ArtifactSaved',
       artifactId: id,
@@ -101,21 +100,23 @@ export class AttemptRecorder implements JobRecorder {
       agent: null,
       message: `Saved ${name}.`,
     };
-    await this.#write([saved], {}, async (tx, now) => {
-      const [older] = await tx
-        .delete(artifacts)
-        .where(and(eq(artifacts.jobId, jobId), eq(artifacts.name, name)))
-        .returning({ blobKey: artifacts.blobKey });
-      if (older) {
-        replaced = older.blobKey;
-        await disown(tx, [{ kind: 'blob', key: older.blobKey }], now);
-      }
-      await tx
-        .insert(artifacts)
-        .values({ id, jobId, name, kind, contentType, size, sha256, blobKey, createdAt: now });
-      await own(tx, { kind: 'blob', key: blobKey });
-    });
-    if (replaced) await this.#leftovers.remove([{ kind: 'blob', key: replaced }]);
+    let ownerless: BlobKey[] = [blobKey];
+    try {
+      await this.#write([saved], {}, async (tx, now) => {
+        const older = await tx
+          .delete(artifacts)
+          .where(and(eq(artifacts.jobId, jobId), eq(artifacts.name, name)))
+          .returning({ blobKey: artifacts.blobKey });
+        await tx
+          .insert(artifacts)
+          .values({ id, jobId, name, kind, contentType, size, sha256, blobKey, createdAt: now });
+        await own(tx, { kind: 'blob', key: blobKey });
+        ownerless = older.map((row) => row.blobKey);
+        await disown(tx, toLeftovers(ownerless), now);
+      });
+    } finally {
+      await this.#leftovers.remove(toLeftovers(ownerless));
+    }
   }
 
   /** Writes the progress that still waits; later progress is ignored. Rejects when the claim is lost. */
@@ -172,6 +173,8 @@ export class AttemptRecorder implements JobRecorder {
     }
   }
 }
+
+const toLeftovers = (keys: readonly BlobKey[]): Leftover[] => keys.map((key) => ({ kind: 'blob', key }));
 
 async function applyChanges(
   tx: Queries,

@@ -1,6 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { pino } from 'pino';
 import { openDiskBlobStore } from '../../src/artifacts/disk-blob-store.ts';
 import type { Bus } from '../../src/bus/bus.ts';
@@ -8,8 +8,10 @@ import { createMemoryBus } from '../../src/bus/memory.ts';
 import { openDatabase } from '../../src/db/client.ts';
 import { type BlobKey, type JobId, newDatasetId } from '../../src/domain/ids.ts';
 import type { JobOptions } from '../../src/domain/records.ts';
+import type { Claim } from '../../src/jobs/event-log.ts';
 import { Jobs, type JobUpdate, type NewDataset } from '../../src/jobs/jobs.ts';
 import { LeftoverRemover } from '../../src/jobs/leftovers.ts';
+import { AttemptRecorder } from '../../src/jobs/recorder.ts';
 import type { RunJob } from '../../src/jobs/run.ts';
 import { Runner } from '../../src/jobs/runner.ts';
 import { JobStore } from '../../src/jobs/store.ts';
@@ -50,6 +52,8 @@ export async function openRig(
     destroyedSandboxes,
     runner: (runJob: RunJob, limits: Partial<RunLimits> = {}, concurrency = 1): Runner =>
       new Runner({ store, blobs, leftovers, runJob, concurrency, logger, limits }),
+    recorder: (claim: Claim): AttemptRecorder =>
+      new AttemptRecorder({ store, blobs, leftovers, claim, logger, stage: null, onStale: () => undefined }),
     async close() {
       await database.close();
       await bus.close();
@@ -113,3 +117,14 @@ export const sequencesOf = (updates: readonly JobUpdate[]): number[] =>
 
 /** 1, 2, 3 … n */
 export const oneTo = (n: number): number[] => Array.from({ length: n }, (_, index) => index + 1);
+
+export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Keys of all blobs on disk. */
+export async function blobsOf(rig: Rig): Promise<string[]> {
+  const root = join(rig.dataDir, 'blobs');
+  const entries = await readdir(root, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)));
+}

@@ -1,0 +1,4 @@
+import { createMemoryBus } from '../../src/bus/memory.ts';
+import { busConformance } from '../conformance/bus.ts';
+
+busConformance('memory', async () => createMemoryBus());
