@@ -6,6 +6,7 @@ import type { BlobStore, StoredBlob } from '../artifacts/blob-store.ts';
 import { InvalidDatasetError, messageOf, SproutError } from '../domain/errors.ts';
 import { type BlobKey, newDatasetId } from '../domain/ids.ts';
 import type { Dataset, Dialect } from '../domain/records.ts';
+import type { Jobs } from '../jobs/jobs.ts';
 import { type TableFacts, TableInspector, type TableLimits } from './table-inspector.ts';
 import { assertTarget } from './target.ts';
 
@@ -27,10 +28,11 @@ export interface ReceivedDataset {
 export async function receiveDataset(
   upload: Promise<FileUpload>,
   name: string | null,
-  { blobs, limits }: { blobs: BlobStore; limits: TableLimits },
+  { jobs, blobs, limits }: { jobs: Pick<Jobs, 'expectBlob'>; blobs: BlobStore; limits: TableLimits },
 ): Promise<ReceivedDataset> {
   const id = newDatasetId();
   const blobKey = `datasets/${id}` as BlobKey;
+  await jobs.expectBlob(blobKey);
   const inspector = new TableInspector(limits);
   const { filename, blob } = await store(upload, inspector, blobs, blobKey, limits);
   try {
@@ -86,7 +88,7 @@ async function store(
 ): Promise<{ filename: string; blob: StoredBlob }> {
   try {
     const file = await upload;
-    const stream = file.createReadStream();
+    const stream = openOnce(file);
     // Without this the parser truncates in silence and waits for ever.
     stream.once('limit', () => stream.destroy(tooLarge(limits.MAX_UPLOAD_BYTES)));
     // Both are waited for, so that nothing is still being written when a refusal is reported.
@@ -107,6 +109,18 @@ async function store(
         cause: error,
       },
     );
+  }
+}
+
+/** One file can be mapped to two variables; its bytes still come only once. */
+function openOnce(file: FileUpload): ReturnType<FileUpload['createReadStream']> {
+  try {
+    return file.createReadStream();
+  } catch (error) {
+    throw new InvalidDatasetError('UPLOAD_INTERRUPTED', `The file can't be read: ${messageOf(error)}`, {
+      hint: 'Send each file once, for one variable.',
+      cause: error,
+    });
   }
 }
 

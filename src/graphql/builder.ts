@@ -74,6 +74,7 @@ export const builder = new SchemaBuilder<ApiSchemaTypes>({
     },
     nodeFieldOptions: { description: 'The row.', nullable: false },
     cursorFieldOptions: { description: 'Where this row stands; pass it as `after` or `before`.' },
+    nodesOnConnection: { description: 'The rows of this page, without their cursors.' },
     defaultConnectionTypeOptions: { description: 'A page of rows.' },
     defaultEdgeTypeOptions: { description: 'A row and where it stands in the list.' },
   },

@@ -109,7 +109,11 @@ builder.mutationField('uploadDataset', (t) =>
     },
     resolve: (_root, { input }, { jobs, blobs, config }) =>
       orExpected([InvalidDatasetError, QuotaExceededError], async () => {
-        const received = await receiveDataset(input.file, input.name ?? null, { blobs, limits: config });
+        const received = await receiveDataset(input.file, input.name ?? null, {
+          jobs,
+          blobs,
+          limits: config,
+        });
         try {
           const dataset = await jobs.addDataset(received.dataset);
           return { datasetId: dataset.id };

@@ -1,4 +1,4 @@
-import { type ReceivedDataset, receiveDataset } from '../datasets/receive.ts';
+import { receiveDataset } from '../datasets/receive.ts';
 import { assertTarget } from '../datasets/target.ts';
 import {
   DatasetNotFoundError,
@@ -128,23 +128,18 @@ async function startTraining(
 
   if (input.file == null)
     throw new InvalidOptionsError('FILE_OR_DATASET', 'Neither `file` nor `datasetId` is given.');
-  const received = await receiveDataset(input.file, null, { blobs, limits: config });
-  let kept = false;
+  const received = await receiveDataset(input.file, null, { jobs, blobs, limits: config });
   try {
     received.assertTarget(input.targetColumn);
     assertColumns(received.dataset.columns, input);
-    const options = toJobOptions(input, received.dataset.name);
-    const { job, created } = await jobs.start({ dataset: received.dataset, options, idempotencyKey });
-    kept = created;
-    return job;
-  } finally {
-    if (!kept) await discard(received, blobs);
+  } catch (error) {
+    await blobs.delete(received.dataset.blobKey);
+    throw error;
   }
+  const options = toJobOptions(input, received.dataset.name);
+  // A table that this does not store, be it for the quota or because the key has its job already, loses its blob.
+  return (await jobs.start({ dataset: received.dataset, options, idempotencyKey })).job;
 }
-
-/** A refused table, and one that an earlier request with the same key already brought, leave nothing behind. */
-const discard = (received: ReceivedDataset, blobs: ApiContext['blobs']) =>
-  blobs.delete(received.dataset.blobKey);
 
 async function existingDataset(globalId: string, jobs: ApiContext['jobs']): Promise<Dataset> {
   const id = parseId('Dataset', globalId);

@@ -1,0 +1,32 @@
+import { randomUUID } from 'node:crypto';
+import { GraphQLError } from 'graphql';
+import type { Logger } from 'pino';
+import { SproutError } from '../domain/errors.ts';
+
+/**
+ * What a client may learn of an error. Errors meant for clients keep their code and hint; of anything else only an id gets
+ * out, which finds the whole story in the log.
+ */
+export function maskError(error: unknown, logger: Logger): GraphQLError {
+  const cause = rootCause(error);
+  const place = error instanceof GraphQLError ? { nodes: error.nodes, path: error.path } : {};
+  if (cause instanceof GraphQLError) {
+    return error instanceof GraphQLError ? error : cause;
+  }
+  if (cause instanceof SproutError) {
+    const hint = cause.hint === undefined ? {} : { hint: cause.hint };
+    return new GraphQLError(cause.message, { ...place, extensions: { code: cause.code, ...hint } });
+  }
+  const id = randomUUID();
+  logger.error({ err: cause, errorId: id, path: place.path }, 'an operation failed unexpectedly');
+  return new GraphQLError('Something went wrong on our side.', {
+    ...place,
+    extensions: { code: 'INTERNAL_ERROR', id, hint: 'The server log tells more under this id.' },
+  });
+}
+
+function rootCause(error: unknown): unknown {
+  return error instanceof GraphQLError && error.originalError != null
+    ? rootCause(error.originalError)
+    : error;
+}
