@@ -1,14 +1,21 @@
 import type { AgentRun, JobView } from './job-view.ts';
 import { type Line, row, type Span, span } from './lines.ts';
-import { duration } from './terminal-text.ts';
+import { aligned, duration } from './terminal-text.ts';
 
 const SPINNER = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
+
+/** `serverNowMs` is the time by the server's clock, which the agents' own times are in. */
+interface AgentScreen {
+  width: number;
+  frame: number;
+  serverNowMs: number;
+}
 
 /**
  * The team as a tree, one row per agent's run, in at most `room` rows. When it is too tall, runs that ended are left out,
  * oldest first (a child always ends before its parent), and one row says how many.
  */
-export function agentRows(view: JobView, screen: { width: number; frame: number }, room: number): Line[] {
+export function agentRows(view: JobView, screen: AgentScreen, room: number): Line[] {
   if (room <= 0) return [];
   const all = [...view.agents.values()];
   const hidden = hiddenRuns(all, room);
@@ -51,7 +58,7 @@ function agentRow(
   agent: AgentRun,
   trunk: string,
   shown: readonly AgentRun[],
-  { width, frame }: { width: number; frame: number },
+  { width, frame, serverNowMs }: AgentScreen,
 ): Line {
   const running = agent.seconds === null;
   const left: Span[] = [
@@ -68,21 +75,23 @@ function agentRow(
   } else if (agent.remark) {
     left.push(span(`  ${agent.remark}`, 'dim'));
   }
-  return row(left, rightOf(agent), width);
+  return row(left, rightOf(agent, serverNowMs), width);
 }
 
-function rightOf(agent: AgentRun): Line {
-  const parts: Span[] = [];
-  if (agent.stepsFailed > 0) parts.push(span(`${agent.stepsFailed} failed `, 'yellow'));
-  if (agent.stepsDone > 0)
-    parts.push(span(`${agent.stepsDone} ${agent.stepsDone === 1 ? 'step' : 'steps'} `, 'dim'));
-  if (agent.seconds !== null) parts.push(span(duration(agent.seconds).padStart(7), 'dim'));
-  return parts;
+function rightOf(agent: AgentRun, serverNowMs: number): Line {
+  const { stepsDone, stepsFailed } = agent;
+  const steps = stepsDone === 0 ? '' : `${stepsDone} ${stepsDone === 1 ? 'step' : 'steps'}`;
+  const seconds = agent.seconds ?? (serverNowMs - agent.startedAt.getTime()) / 1000;
+  return [
+    span(stepsFailed === 0 ? '' : `${stepsFailed} failed `, 'yellow'),
+    span(aligned(steps, 9, 'right'), 'dim'),
+    span(aligned(duration(seconds), 8, 'right'), 'dim'),
+  ];
 }
 
-/** "sub trainer 2": its role, and its number where it is one of several. */
+/** "sub trainer 2": its role, and the number its run ends in where there are several. */
 function agentName({ role, run }: AgentRun): string {
-  const number = /\d+$/.exec(run)?.[0];
+  const number = /[-/](\d+)$/.exec(run)?.[1];
   const name = role === null ? run : role.toLowerCase().replace('_', ' ');
-  return role === 'SUB_TRAINER' && number ? `${name} ${number}` : name;
+  return role !== null && number ? `${name} ${number}` : name;
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, isAbsolute, join, normalize, sep } from 'node:path';
-import { Readable, Transform } from 'node:stream';
+import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { SproutError } from '../domain/errors.ts';
 import { ServerUnreachableError } from './errors.ts';
@@ -37,7 +37,7 @@ export async function downloadArtifact(artifact: ArtifactLink, folder: string): 
     },
   });
   try {
-    await pipeline(Readable.fromWeb(response.body), measure, createWriteStream(partial));
+    await pipeline(response.body, measure, createWriteStream(partial));
     const sha256 = hash.digest('hex');
     if (sha256 !== artifact.sha256) {
       throw new SproutError(

@@ -43,14 +43,14 @@ export async function* followJob(
     try {
       for await (const update of oneConnection(endpoint, jobId, seen, signal)) {
         givingUpAt = Date.now() + patienceMs;
-        waitMs = FIRST_WAIT_MS;
-        ended = isTerminal(update.job.status);
+        ended ||= isTerminal(update.job.status);
         if (update.event === null) {
           if (introduced) continue;
           introduced = true;
         } else {
           if (update.event.sequence <= seen) continue;
           seen = update.event.sequence;
+          waitMs = FIRST_WAIT_MS;
         }
         yield update;
       }

@@ -1,7 +1,7 @@
 import { isLowerBetter, isTerminal } from '../domain/vocabulary.ts';
 import { agentRows } from './agent-rows.ts';
 import type { JobView, Message, TrialLine } from './job-view.ts';
-import { type Line, row, type Span, span, widthOf } from './lines.ts';
+import { cutLine, type Line, row, type Span, span, widthOf } from './lines.ts';
 import { aligned, byteCount, clock, duration, scoreText } from './terminal-text.ts';
 
 export interface Screen {
@@ -38,7 +38,7 @@ export function jobLines(view: JobView, screen: Screen): Line[] {
   ]);
   const [agentRoom = 0, trialRoom = 0, messageRoom = 0] = share;
 
-  const agents = agentRows(view, screen, agentRoom);
+  const agents = agentRows(view, { ...screen, serverNowMs: serverNow(view, screen.nowMs) }, agentRoom);
   const board = trialRoom > 0 ? leaderboardLines(view, screen, trialRoom) : [];
   const messages =
     messageRoom > 0
@@ -46,7 +46,8 @@ export function jobLines(view: JobView, screen: Screen): Line[] {
       : [];
   return [header, agents, board, messages, footer]
     .filter((block) => block.length > 0)
-    .flatMap((block, index) => (index > 0 && block !== footer ? [[], ...block] : block));
+    .flatMap((block, index) => (index > 0 && block !== footer ? [[], ...block] : block))
+    .map((line) => cutLine(line, screen.width));
 }
 
 /** Hands out rows: first everyone's least, then what is left in order. */
@@ -101,12 +102,15 @@ function progressLine(view: JobView, screen: Screen): Line {
 }
 
 /** Seconds the job has run by the server's clock; what it took once it has ended. */
-export function elapsedSeconds({ job, clockSkewMs }: JobView, nowMs: number): number {
+export function elapsedSeconds(view: JobView, nowMs: number): number {
+  const { job } = view;
   if (!job?.startedAt) return 0;
-  const skew = Number.isFinite(clockSkewMs) ? clockSkewMs : 0;
-  const until = job.finishedAt?.getTime() ?? nowMs - skew;
+  const until = job.finishedAt?.getTime() ?? serverNow(view, nowMs);
   return Math.max(0, (until - job.startedAt.getTime()) / 1000);
 }
+
+const serverNow = ({ clockSkewMs }: JobView, nowMs: number): number =>
+  Number.isFinite(clockSkewMs) ? nowMs - clockSkewMs : nowMs;
 
 function leaderboardLines(view: JobView, { width }: Screen, room: number): Line[] {
   const metric = view.job?.metric ?? null;
@@ -150,7 +154,10 @@ function tally({ trials, artifacts }: JobView): string {
   const parts = [`${trials.length} ${trials.length === 1 ? 'trial' : 'trials'}`];
   const baseline = trials.find(({ family }) => family === 'BASELINE');
   if (baseline) parts.push(`baseline ${scoreText(baseline.score)}`);
-  if (artifacts.count > 0) parts.push(`${artifacts.count} files, ${byteCount(artifacts.bytes)}`);
+  if (artifacts.count > 0)
+    parts.push(
+      `${artifacts.count} ${artifacts.count === 1 ? 'file' : 'files'}, ${byteCount(artifacts.bytes)}`,
+    );
   return `      ${parts.join(' · ')}`;
 }
 

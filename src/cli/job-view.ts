@@ -92,7 +92,11 @@ function applyEvent(view: JobView, event: JobEvent, metric: Metric | null): JobV
         remark: null,
       });
     case 'AgentFinished':
-      return changeAgent(view, event.agentRun, () => ({ seconds: event.seconds, steps: new Map() }));
+      return changeAgent(view, event.agentRun, () => ({
+        seconds: event.seconds,
+        steps: new Map(),
+        remark: event.message,
+      }));
     case 'AgentSpoke':
       return say(
         changeAgent(view, event.agentRun, () => ({ remark: event.message })),
@@ -120,7 +124,7 @@ function applyEvent(view: JobView, event: JobEvent, metric: Metric | null): JobV
         steps: new Map(
           [...steps].map(([key, running]) => [
             key,
-            key === step ? { ...running, note: event.message } : running,
+            key === step ? { ...running, note: withoutLabel(event.message, step) } : running,
           ]),
         ),
       }));
@@ -178,3 +182,7 @@ function ranked(trials: readonly TrialLine[], metric: Metric | null): readonly T
     isBetter(metric, a.score, b.score) ? -1 : isBetter(metric, b.score, a.score) ? 1 : 0,
   );
 }
+
+/** Progress reads "Boosted trees 3: fold 2 of 5", and its step's label stands beside it already. */
+const withoutLabel = (message: string, label: string): string =>
+  message.startsWith(`${label}: `) ? message.slice(label.length + 2) : message;

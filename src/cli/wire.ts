@@ -264,11 +264,19 @@ const newerEvent = z
   .object({ ...anyEvent, type: z.string().refine((type) => !Object.hasOwn(KNOWN_TYPES, type)) })
   .transform((newer) => ({ ...newer, type: 'LogWritten' as const, level: 'INFO' as const, step: null }));
 
-const jobEvent = z.union([knownEvent, newerEvent]) satisfies z.ZodType<JobEvent>;
+export const jobEventSchema = z.union([knownEvent, newerEvent]) satisfies z.ZodType<JobEvent>;
 
-const jobUpdate = z.object({ sequence: z.number().int(), job: jobSnapshot, event: jobEvent.nullable() });
 /** A job as it was when the event happened; `event` is null in the first update of a subscription. */
-export type JobUpdate = z.output<typeof jobUpdate>;
+export interface JobUpdate {
+  sequence: number;
+  job: JobSnapshot;
+  event: JobEvent | null;
+}
+const jobUpdate = z.object({
+  sequence: z.number().int(),
+  job: jobSnapshot,
+  event: jobEventSchema.nullable(),
+}) satisfies z.ZodType<JobUpdate>;
 
 const unionError = z.object({
   __typename: z.string(),
