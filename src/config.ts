@@ -6,7 +6,11 @@ import { z } from 'zod';
  * Each variable's description is the one the README's table shows.
  */
 const environment = z.object({
-  HOST: z.string().default('127.0.0.1').describe('Address to listen on.'),
+  HOST: z
+    .string()
+    .default('127.0.0.1')
+    .refine(isLoopback, 'only a loopback address is allowed as long as there is no authentication')
+    .describe('Address to listen on: 127.0.0.1, ::1 or localhost, until there is authentication.'),
   PORT: integer(0, 65_535).default(4000).describe('Port to listen on; 0 takes a free one.'),
   DATA_DIR: z
     .string()
@@ -65,6 +69,10 @@ const environment = z.object({
 
 function integer(min: number, max = Number.MAX_SAFE_INTEGER) {
   return z.coerce.number().int().min(min).max(max);
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
 function list() {

@@ -1,0 +1,124 @@
+import { access, constants, mkdir, readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { openDiskBlobStore } from './artifacts/disk-blob-store.ts';
+import { createUrlSigner } from './artifacts/signed-url.ts';
+import { loadSigningSecret } from './artifacts/signing-secret.ts';
+import { createMemoryBus } from './bus/memory.ts';
+import type { Config } from './config.ts';
+import { openDatabase } from './db/client.ts';
+import { createHttpServer } from './http/server.ts';
+import { Jobs } from './jobs/jobs.ts';
+import { LeftoverRemover } from './jobs/leftovers.ts';
+import { createPipeline } from './jobs/pipeline.ts';
+import { Runner } from './jobs/runner.ts';
+import { JobStore } from './jobs/store.ts';
+import { createLocalSandboxes } from './sandbox/local.ts';
+import { ensureEnvironment } from './sandbox/python-environment.ts';
+import { openToolkit } from './sandbox/toolkit-session.ts';
+
+/** A running SproutML. */
+export interface App {
+  /** Where this machine reaches it, without a path. */
+  readonly url: string;
+  /** Stops taking requests and jobs, leaves running jobs to the next start, closes everything in order. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * The composition root: the only place that chooses adapters. Resolves once requests are answered; rejects, with all
+ * that was opened closed again, when something the configuration asks for can't be had.
+ */
+export async function startApp({ config, logger }: { config: Config; logger: Logger }): Promise<App> {
+  const closers: (() => Promise<void>)[] = [];
+  const closeAll = async (): Promise<void> => {
+    for (let close = closers.pop(); close; close = closers.pop()) await close();
+  };
+  try {
+    await mkdir(config.DATA_DIR, { recursive: true, mode: 0o700 });
+    const database = openDatabase(config.DATA_DIR);
+    closers.push(() => database.close());
+    const bus = createMemoryBus();
+    closers.push(() => bus.close());
+    const blobs = await openDiskBlobStore(join(config.DATA_DIR, 'blobs'));
+    const python = await ensureEnvironment({
+      directory: config.TOOLKIT_ENV_DIR,
+      python: config.PYTHON,
+      onProgress: (line) => logger.info({ part: 'setup' }, line),
+    });
+    const sandboxes = await createLocalSandboxes({
+      dataDir: config.DATA_DIR,
+      mode: config.SANDBOX,
+      python,
+      memoryBytes: config.SANDBOX_MEMORY_BYTES,
+      logger: logger.child({ part: 'sandbox' }),
+    });
+
+    const store = new JobStore({ database, bus });
+    const leftovers = new LeftoverRemover({
+      store,
+      blobs,
+      destroySandbox: (id) => sandboxes.destroy(id),
+      logger,
+    });
+    const mind = 'PLAYBOOK';
+    const jobs = new Jobs({
+      store,
+      leftovers,
+      terms: { mind, sandbox: sandboxes.kind, maxQueuedJobs: config.MAX_QUEUED_JOBS },
+    });
+    const runner = new Runner({
+      store,
+      blobs,
+      leftovers,
+      concurrency: config.JOB_CONCURRENCY,
+      logger: logger.child({ part: 'jobs' }),
+      runJob: createPipeline({
+        blobs,
+        sandboxes,
+        openToolkit: (sandbox) => openToolkit(sandbox, { memoryBytes: config.SANDBOX_MEMORY_BYTES }),
+        cpus: config.SANDBOX_CPUS ?? coresPerJob(config),
+        mind,
+      }),
+    });
+    const http = createHttpServer({
+      config,
+      jobs,
+      blobs,
+      signer: createUrlSigner([config.SIGNING_SECRET ?? (await loadSigningSecret(config.DATA_DIR))]),
+      logger,
+      about: {
+        version: await version(),
+        mind,
+        sandboxKind: sandboxes.kind,
+        containment: sandboxes.containment,
+        sandboxDescription: sandboxes.description,
+      },
+      readiness: {
+        database: async () => void (await jobs.list({}, { limit: 1 })),
+        disk: () => access(config.DATA_DIR, constants.W_OK),
+      },
+    });
+
+    await leftovers.removeAll();
+    const { url } = await http.listen();
+    closers.push(() => http.close());
+    await runner.start();
+    closers.push(() => runner.stop());
+    logger.info({ url, dataDir: config.DATA_DIR, sandbox: sandboxes.containment, mind }, 'SproutML is ready');
+    return { url, close: closeAll };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+/** The machine's cores, shared evenly by the jobs that may run at the same time. */
+const coresPerJob = ({ JOB_CONCURRENCY }: Config): number =>
+  Math.max(1, Math.floor(availableParallelism() / JOB_CONCURRENCY));
+
+async function version(): Promise<string> {
+  const text = await readFile(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
