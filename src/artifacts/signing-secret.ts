@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { open, readFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** The secret kept in `directory/signing-secret`, made on first need and readable by its owner alone. */
@@ -13,13 +13,11 @@ export async function loadSigningSecret(directory: string): Promise<string> {
     if (!isMissing(error)) throw error;
   }
   const secret = randomBytes(32).toString('base64url');
-  const file = await open(path, 'wx', 0o600);
-  try {
-    await file.writeFile(`${secret}\n`);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+  // Renamed into place whole: a crash in between must not leave half a secret that the next start trips over.
+  const temporary = `${path}.new`;
+  await rm(temporary, { force: true });
+  await writeFile(temporary, `${secret}\n`, { mode: 0o600, flag: 'wx', flush: true });
+  await rename(temporary, path);
   return secret;
 }
 

@@ -33,6 +33,7 @@ export class TableInspector extends Transform {
   #seen = 0;
   #gunzip: Gunzip | null = null;
   #decided = false;
+  #undecided = Buffer.alloc(0);
   #head: Buffer[] = [];
   #headSize = 0;
   #table: { scanner: RowScanner; delimiter: Dialect['delimiter']; bom: boolean; head: Buffer } | null = null;
@@ -49,15 +50,21 @@ export class TableInspector extends Transform {
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
     this.#seen += chunk.length;
     try {
-      if (!this.#decided) this.#decideCompression(chunk);
+      let bytes = chunk;
+      if (!this.#decided) {
+        bytes = Buffer.concat([this.#undecided, chunk]);
+        this.#undecided = bytes;
+        if (bytes.length < GZIP_MAGIC.length) return done(null, chunk);
+        this.#decideCompression(bytes);
+      }
       if (this.#gunzip !== null) {
-        this.#gunzip.write(chunk, (error) => {
+        this.#gunzip.write(bytes, (error) => {
           // A failure of the gunzip destroys this stream by its own event.
           if (error == null) done(null, chunk);
         });
         return;
       }
-      this.#read(chunk);
+      this.#read(bytes);
       done(null, chunk);
     } catch (error) {
       done(toError(error));
@@ -67,6 +74,7 @@ export class TableInspector extends Transform {
   override _flush(done: TransformCallback): void {
     const finish = () => {
       try {
+        if (this.#undecided.length > 0) this.#read(this.#undecided);
         this.#finish();
         done();
       } catch (error) {
@@ -96,10 +104,11 @@ export class TableInspector extends Transform {
     };
   }
 
-  /** By the first bytes and not by the file's name, which often lies. One byte alone is no gzip. */
-  #decideCompression(chunk: Buffer): void {
+  /** By the first bytes and not by the file's name, which often lies. */
+  #decideCompression(start: Buffer): void {
     this.#decided = true;
-    if (!startsWith(chunk, GZIP_MAGIC)) return;
+    this.#undecided = Buffer.alloc(0);
+    if (!startsWith(start, GZIP_MAGIC)) return;
     this.#gunzip = createGunzip();
     this.#gunzip.on('data', (plain: Buffer) => {
       try {

@@ -93,4 +93,4 @@ async function findSigned(
 }
 
 const matches = (header: string | undefined, etag: string): boolean =>
-  header?.split(',').some((part) => part.trim() === '*' || part.trim().replace(/^W\//, '') === etag);
+  (header ?? '').split(',').some((part) => part.trim() === '*' || part.trim().replace(/^W\//, '') === etag);
