@@ -47,8 +47,6 @@ export interface Team extends TeamContext {
   /** Ends the search and with it running trials: the soft stop, or the goal reached. */
   readonly searchSignal: AbortSignal;
   goalReached(): void;
-  /** Steps under way: the team does not return before they have. */
-  readonly underWay: Set<Promise<unknown>>;
   /** Ends every agent at once with this error. */
   fail(error: unknown): void;
 }

@@ -64,14 +64,11 @@ const LOG_LINES_PER_STEP = 40;
  * Runs one tool call exactly once over all attempts: a finished step is answered from the journal, an unfinished one runs
  * and is journaled together with its events and changes. Coded failures are answers too; anything else is fatal.
  */
-export function step<T>(agent: AgentContext, callId: string, spec: StepSpec<T>): Promise<StepAnswer<T>> {
-  const { underWay } = agent.team;
-  const running = runStep(agent, callId, spec).finally(() => underWay.delete(running));
-  underWay.add(running);
-  return running;
-}
-
-async function runStep<T>(agent: AgentContext, callId: string, spec: StepSpec<T>): Promise<StepAnswer<T>> {
+export async function step<T>(
+  agent: AgentContext,
+  callId: string,
+  spec: StepSpec<T>,
+): Promise<StepAnswer<T>> {
   const { team } = agent;
   const key = `${agent.run}#${callId}`;
   team.signal.throwIfAborted();

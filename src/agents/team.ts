@@ -43,7 +43,6 @@ export async function runTeam(context: TeamContext): Promise<void> {
     budget,
     slots: new Slots(Math.max(1, Math.min(context.cpus, MAX_PARALLEL_TRIALS))),
     meter: new ProgressMeter(context.recorder, budget, board, context.job.progress),
-    underWay: new Set(),
     goalReached: () => goal.abort(),
     fail: (error) => fatal.abort(error),
   };
@@ -63,8 +62,5 @@ export async function runTeam(context: TeamContext): Promise<void> {
     context.signal.throwIfAborted();
     if (fatal.signal.aborted) throw fatal.signal.reason;
     throw error instanceof ToolCallError ? error.error : error;
-  } finally {
-    // The SDK returns while siblings of a failed call still run.
-    await Promise.allSettled(team.underWay);
   }
 }

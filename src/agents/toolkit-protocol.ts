@@ -5,7 +5,6 @@ import { ARTIFACT_KINDS, COLUMN_TYPES, FAMILIES, METRICS, TASKS } from '../domai
 /** The results of the toolkit's commands, as toolkit/PROTOCOL.md words them. Unknown fields are dropped. */
 
 const finite = z.number();
-const parameterValue = z.union([z.string(), z.number(), z.boolean(), z.null()]);
 const interval = z.object({ low: finite, high: finite });
 const coded = z.object({ code: z.string(), message: z.string() });
 
@@ -100,7 +99,7 @@ export const reportResult = z.object({
 export type ReportResult = z.output<typeof reportResult>;
 
 /** A configuration's parameters on the wire: plain values by name. */
-export type Parameters = Readonly<Record<string, z.output<typeof parameterValue>>>;
+export type Parameters = Readonly<Record<string, string | number | boolean | readonly number[] | null>>;
 
 /** Checks a command's result. Throws TOOLKIT_RESULT_INVALID, naming the field. */
 export function parseResult<T>(command: string, schema: z.ZodType<T>, result: unknown): T {

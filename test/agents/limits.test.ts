@@ -180,6 +180,7 @@ describe('failures', () => {
 
   it('nobody foresaw end the job at once, siblings included, and are not journaled', async () => {
     const toolkit = new ScriptedToolkit({
+      dying: 50,
       delay: ({ request }) => (request.family === 'CATBOOST' ? 60_000 : 1),
       score: ({ request }) => {
         if (request.family === 'EXTRA_TREES') throw new TypeError('a bug of ours');

@@ -15,6 +15,8 @@ export interface Script {
   metric?: 'ROC_AUC' | 'RMSE';
   /** Milliseconds a command takes. */
   delay?(call: Call): number;
+  /** Milliseconds a killed command takes to die. */
+  dying?: number;
   /** A coded failure instead of the result. */
   fail?(call: Call): { code: string; message: string; hint?: string } | null;
   /** A trial's score; default: a fixed function of family and parameters. */
@@ -51,6 +53,7 @@ export class ScriptedToolkit implements Toolkit {
       this.finished.push(call);
       return result;
     } finally {
+      if (options.signal?.aborted) await sleep(this.#script.dying ?? 0);
       this.running -= 1;
     }
   }

@@ -27,7 +27,11 @@ const trial = (
 
 /** Parameters as strict tool schemas know them; null stands for "the default" and is left out. */
 export const asList = (parameters: Parameters): TrialRequest['parameters'] =>
-  Object.entries(parameters).flatMap(([name, value]) => (value === null ? [] : [{ name, value }]));
+  Object.entries(parameters).flatMap(([name, value]) =>
+    value === null ? [] : [{ name, value: isList(value) ? [...value] : value }],
+  );
+
+const isList = (value: unknown): value is readonly number[] => Array.isArray(value);
 
 /**
  * What is trained before any tuning, grouped by kind: one sub-trainer each. Groups start in this order and take turns at the

@@ -1,11 +1,14 @@
 import type { Family } from '../../domain/vocabulary.ts';
 import type { Parameters } from '../toolkit-protocol.ts';
 
+/** A parameter's value; lists are layer sizes. */
+type Value = string | number | boolean | readonly number[];
+
 /** How one parameter may vary. `log` steps by factors; `choices` are unordered. */
 export type Dimension =
   | { kind: 'float'; low: number; high: number; log: boolean }
   | { kind: 'int'; low: number; high: number; log: boolean }
-  | { kind: 'choice'; choices: readonly (string | number | boolean)[] };
+  | { kind: 'choice'; choices: readonly Value[] };
 
 export type SearchSpace = Readonly<Record<string, Dimension>>;
 
@@ -13,14 +16,16 @@ const float = (low: number, high: number): Dimension => ({ kind: 'float', low, h
 const logFloat = (low: number, high: number): Dimension => ({ kind: 'float', low, high, log: true });
 const int = (low: number, high: number): Dimension => ({ kind: 'int', low, high, log: false });
 const logInt = (low: number, high: number): Dimension => ({ kind: 'int', low, high, log: true });
-const choice = (...choices: readonly (string | number | boolean)[]): Dimension => ({
+const choice = (...choices: readonly Value[]): Dimension => ({
   kind: 'choice',
   choices,
 });
 
+const FOREST: SearchSpace = { min_samples_leaf: logInt(1, 20), max_features: float(0.2, 1) };
+
 /**
  * What is searched per family, close to the ranges of TabRepo and of the papers on tuning GBDTs. Rounds are not among it:
- * early stopping finds them. Families without a space are not tuned.
+ * early stopping finds them. Families without a space are not tuned: linear models and k-NN choose theirs on inner folds.
  */
 export const SEARCH_SPACES: Readonly<Partial<Record<Family, SearchSpace>>> = {
   LIGHTGBM: {
@@ -36,16 +41,14 @@ export const SEARCH_SPACES: Readonly<Partial<Record<Family, SearchSpace>>> = {
     depth: int(4, 8),
     l2_leaf_reg: logFloat(1, 10),
     random_strength: logFloat(0.3, 5),
+    rsm: float(0.5, 1),
   },
-  LINEAR: { C: logFloat(0.001, 100) },
-  RANDOM_FOREST: { min_samples_leaf: logInt(1, 20), max_features: float(0.2, 1) },
-  EXTRA_TREES: { min_samples_leaf: logInt(1, 20), max_features: float(0.2, 1) },
-  KNN: { n_neighbors: logInt(3, 60), weights: choice('uniform', 'distance') },
+  RANDOM_FOREST: FOREST,
+  EXTRA_TREES: FOREST,
   MLP: {
     learning_rate: logFloat(0.0003, 0.01),
-    hidden: choice(64, 128, 256),
-    dropout: float(0, 0.4),
-    weight_decay: logFloat(1e-6, 1e-2),
+    hidden: choice([64], [128, 64], [256, 128], [128, 128, 64]),
+    alpha: logFloat(1e-5, 1e-1),
   },
 };
 
@@ -67,7 +70,7 @@ export function perturb(
 ): Parameters {
   const names = Object.keys(space);
   const forced = names[Math.floor(random() * names.length)];
-  const result: Record<string, string | number | boolean | null> = {};
+  const result: Record<string, Value | null> = {};
   for (const [name, dimension] of Object.entries(space)) {
     const current = plain(from[name]);
     const [moves, where] = [name === forced || random() < 0.5, random()];
@@ -83,7 +86,7 @@ export function perturb(
   return result;
 }
 
-function at(dimension: Dimension, position: number): string | number | boolean {
+function at(dimension: Dimension, position: number): Value {
   if (dimension.kind === 'choice') {
     const index = Math.min(dimension.choices.length - 1, Math.floor(position * dimension.choices.length));
     return dimension.choices[index] ?? false;
@@ -98,5 +101,10 @@ function positionOf(dimension: Exclude<Dimension, { kind: 'choice' }>, value: nu
   return log ? Math.log(Math.max(value, low) / low) / Math.log(high / low) : (value - low) / (high - low);
 }
 
-const plain = (value: unknown): string | number | boolean | null =>
-  typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : null;
+const plain = (value: unknown): Value | null =>
+  typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' || isNumbers(value)
+    ? value
+    : null;
+
+const isNumbers = (value: unknown): value is number[] =>
+  Array.isArray(value) && value.every((each) => typeof each === 'number');

@@ -11,7 +11,12 @@ import { callToolkit } from './toolkit-call.ts';
 export const trialShape = {
   name: z.string().describe('Short and for people: "CatBoost (depth 6)".'),
   family: z.enum(FAMILIES).exclude(['ENSEMBLE']),
-  parameters: z.array(z.object({ name: z.string(), value: z.union([z.string(), z.number(), z.boolean()]) })),
+  parameters: z.array(
+    z.object({
+      name: z.string(),
+      value: z.union([z.string(), z.number(), z.boolean(), z.array(z.number())]),
+    }),
+  ),
   quick: z.boolean().describe('True for a deliberately short first try.'),
 };
 const trialSchema = z.object(trialShape);
