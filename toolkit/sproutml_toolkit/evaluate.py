@@ -23,7 +23,7 @@ VALIDATION_EVALUATION = Path("work/evaluation.json")
 HOLDOUT_EVALUATION = Path("sealed/evaluation.json")
 HOLDOUT_SCORES = Path("sealed/holdout-scores.npy")
 
-_IMPORTANCE_SECONDS = 5.0
+_IMPORTANCE_SECONDS = 2.5
 #: Kept in the file, not in the result.
 _FOR_THE_REPORT = ("rows", "resamples")
 

@@ -1,1 +1,147 @@
-def pipeline_code(trial_id, job): return "#\n"
+"""pipeline.py: the winner as a script a person can read, change and run again from the CSV."""
+
+from string import Template
+from typing import Any
+
+from . import workspace
+from .wire import finite
+
+_SCRIPT = Template('''\
+"""The winning model of a SproutML job, trained again from the CSV.
+
+    python pipeline.py data.csv                    trains, prints the cross-validated score and the score on the sealed rows
+    python pipeline.py data.csv --model model.pkl  and writes a model for `python -m sproutml_toolkit predict`
+
+Needs the SproutML toolkit and its locked requirements. The job itself scored $metric $score; with the same data, library
+versions and threads this script does too.$caution
+"""
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+
+from sproutml_toolkit import prepare, profile, split, train, wire, workspace
+from sproutml_toolkit.ensemble import EnsembleModel
+from sproutml_toolkit.metrics import score
+from sproutml_toolkit.model import fitted_model, save_model
+
+JOB = $job
+TARGET = $target
+METRIC = $metric_literal
+
+# How the file is read, and what is left out of it.
+DIALECT = $dialect
+PROFILE = $profile
+
+# Which rows are sealed off and how the rest are dealt into folds: the seed decides.
+SPLIT = $split
+
+# Every model the winner is made of. Parameters not named here have the family's defaults.
+MODELS = $models
+
+# How much each model's answer counts; the weights sum to 1.
+WEIGHTS = $weights
+
+
+def cross_validate(name: str) -> float:
+    """Train one model of MODELS on every fold; return its out-of-fold score."""
+    return train.run({"trialId": name, **MODELS[name], "timeLimitSeconds": None})["score"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Train the winning model again and print its score.")
+    parser.add_argument("csv", type=Path, help="the table the job was given")
+    parser.add_argument("--model", type=Path, help="where to write the trained model")
+    options = parser.parse_args()
+    csv, model_path = options.csv.resolve(), options.model.resolve() if options.model else None
+    wire.use_descriptor(os.open(os.devnull, os.O_WRONLY))  # the toolkit's progress is for the server
+
+    # The toolkit's steps hand each other files in the current folder.
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        profile.run({"input": {"path": str(csv), **DIALECT}, "target": TARGET, **PROFILE})
+        split.run(SPLIT)
+        prepare.run({"seed": SPLIT["seed"]})
+
+        for name in MODELS:
+            print(f"{name}: {METRIC} {cross_validate(name):.6g}", flush=True)
+
+        # The weighted mean of the models' out-of-fold answers is the winner's.
+        rows = workspace.load_train()
+        oof = sum(weight * workspace.load_trial(name).oof for name, weight in WEIGHTS.items())
+        cross_validated = score(METRIC, rows.y, oof)
+        winner = workspace.Trial({"family": "ENSEMBLE", "weights": WEIGHTS}, oof, EnsembleModel(WEIGHTS))
+        workspace.save_trial("winner", winner)
+        model = fitted_model("winner")
+        sealed = workspace.load_holdout()
+        print(f"cross-validated {METRIC}: {cross_validated:.6f}")
+        print(f"holdout {METRIC}: {score(METRIC, sealed.y, model.predict_scores(sealed.X)):.6f}")
+        if model_path:
+            save_model(model, model_path)
+            print(f"wrote {model_path}")
+        os.chdir(csv.parent)
+
+
+if __name__ == "__main__":
+    main()
+''')
+
+
+def pipeline_code(trial_id: str, job_name: str) -> str:
+    """The script that repeats a finished trial or ensemble of this job's folder.
+
+    Whatever comes from the user goes in as a Python literal, never as code or comment.
+    """
+    described = workspace.load_profile()
+    asked = described.get("request") or {}
+    result = workspace.load_trial(trial_id).result
+    weights: dict[str, float] = result.get("weights") or {trial_id: 1.0}
+    members = {member: workspace.load_trial(member).result for member in weights}
+    names = _names(members)
+    models = {names[member]: _request(found) for member, found in members.items()}
+    dialect = {key: value for key, value in (asked.get("input") or {}).items() if key != "path"}
+    limited = any((found.get("request") or {}).get("timeLimitSeconds") for found in members.values())
+    return _SCRIPT.substitute(
+        metric=described["metric"],
+        score=f"{result['score']:.6f}",
+        caution=" Where the job's clock cut a training short,\nthe script lets it finish." if limited else "",
+        job=repr(job_name),
+        target=repr(described["target"]["name"]),
+        metric_literal=repr(described["metric"]),
+        dialect=_literal(dialect),
+        profile=_literal({key: asked.get(key) for key in ("ignoreColumns", "task", "metric", "seed")}),
+        split=_literal(workspace.load_json(workspace.SPLIT)["request"]),
+        models=_literal(models),
+        weights=_literal({names[member]: weight for member, weight in weights.items()}),
+    )
+
+
+def _request(result: dict[str, Any]) -> dict[str, Any]:
+    asked = result.get("request") or {}
+    return {
+        "family": result["family"],
+        "params": asked.get("params") or {},
+        "seed": asked.get("seed") or 0,
+        "threads": asked.get("threads") or 1,
+    }
+
+
+def _names(members: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """lightgbm, lightgbm-2, catboost …: what a reader calls the models, by trial id."""
+    names: dict[str, str] = {}
+    seen: dict[str, int] = {}
+    for trial_id, result in members.items():
+        family = result["family"].lower().replace("_", "-")
+        seen[family] = seen.get(family, 0) + 1
+        names[trial_id] = family if seen[family] == 1 else f"{family}-{seen[family]}"
+    return names
+
+
+def _literal(value: dict[str, Any]) -> str:
+    """A dict as Python source: on one line where it fits, else an entry a line."""
+    value = finite(value)
+    line = repr(value)
+    if len(line) <= 100:
+        return line
+    return "{\n" + "".join(f"    {key!r}: {item!r},\n" for key, item in value.items()) + "}"

@@ -6,7 +6,7 @@ Everywhere `y` is (n,) class codes 0..k-1 and `probabilities` is (n, k); `rows` 
 import numpy as np
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
-from .svg import ACCENT, CLASS_COLOURS, INK, MUTED, SURFACE, Plot, axes, label, to_svg
+from .svg import ACCENT, CLASS_COLOURS, INK, MUTED, Plot, axes, label, to_svg
 
 _MOST_CLASSES_IN_MATRIX = 15
 _MOST_LINES = 6
@@ -36,13 +36,12 @@ def confusion_matrix(y: np.ndarray, predicted: np.ndarray, classes: list[str], r
                     [column - 0.48, column + 0.48, column + 0.48, column - 0.48],
                     [row - 0.48, row - 0.48, row + 0.48, row + 0.48],
                     facecolor=ACCENT[0] if row == column else CLASS_COLOURS[2],
-                    alpha=0.06 + 0.94 * value,
+                    alpha=0.05 + 0.5 * value,  # never so strong that the number on it is hard to read, light or dark
                     linewidth=0,
                 )
                 if counts[row, column] or size <= 8:
-                    colour = SURFACE[0] if value > 0.55 else INK[0]
                     text = f"{counts[row, column]:,}" + (f"\n{value:.0%}" if size <= 6 else "")
-                    subplot.text(column, row, text, ha="center", va="center", color=colour, fontsize=9.5 if size <= 8 else 7)
+                    subplot.text(column, row, text, ha="center", va="center", color=INK[0], fontsize=9.5 if size <= 8 else 7)
         labels = [label(name, 14) for name in names]
         crowded = size > 4 or max(map(len, labels)) > 9
         subplot.set_xticks(range(size), labels, rotation=35 if crowded else 0, ha="right" if crowded else "center")
@@ -71,12 +70,12 @@ def roc_curves(y: np.ndarray, probabilities: np.ndarray, classes: list[str], row
             area = roc_auc_score(positive, probabilities[:, code])
             keep = _thin(len(false_rate))
             name = label(classes[code])
-            subplot.plot(false_rate[keep], true_rate[keep], color=colour, label=f"{name}  {area:.3f}")
+            subplot.plot(false_rate[keep], true_rate[keep], color=colour, label=f"{name}: {area:.3f}")
             areas.append(f"{name} {area:.3f}")
         if not areas:
             return None
         subplot.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xlabel="false positive rate", ylabel="true positive rate")
-        subplot.legend(loc="lower right", title="area under curve", title_fontsize=8.5)
+        subplot.legend(loc="lower right", title="class: area under curve", title_fontsize=8.5)
         alt = f"ROC curve on {len(y):,} {rows}. Area under the curve: {', '.join(areas)}; guessing is 0.5."
         svg = to_svg(figure, "roc-curve", "ROC curve", alt)
     reading = "The closer a line comes to the top left corner, the better the model tells the classes apart; the dashes are guessing."
@@ -95,13 +94,13 @@ def precision_recall_curves(y: np.ndarray, probabilities: np.ndarray, classes: l
             area = average_precision_score(positive, probabilities[:, code])
             keep = _thin(len(recall))
             name = label(classes[code])
-            subplot.plot(recall[keep], precision[keep], color=colour, label=f"{name}  {area:.3f}")
+            subplot.plot(recall[keep], precision[keep], color=colour, label=f"{name}: {area:.3f}")
             subplot.axhline(positive.mean(), color=colour, linewidth=1, linestyle=(0, (2, 4)), alpha=0.8)
             areas.append(f"{name} {area:.3f} (share of rows {positive.mean():.3f})")
         if not areas:
             return None
         subplot.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.03), xlabel="recall", ylabel="precision")
-        subplot.legend(loc="lower left", title="average precision", title_fontsize=8.5)
+        subplot.legend(loc="lower left", title="class: average precision", title_fontsize=8.5)
         alt = f"Precision-recall curve on {len(y):,} {rows}. Average precision: {', '.join(areas)}."
         svg = to_svg(figure, "precision-recall", "Precision and recall", alt)
     reading = "To find more of a class (right) some of what is flagged will be wrong (down); the dots are flagging everything."

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .svg import ACCENT, GRID, MUTED, Plot, axes, label, to_svg
+from .svg import ACCENT, GRID, INK, MUTED, Plot, axes, label, to_svg
 
 _MOST_BARS = 20
 
@@ -19,7 +19,7 @@ def feature_importance(importances: list[dict], metric: str, rows: str) -> Plot 
     with axes(6.4, 1.3 + 0.3 * len(shown)) as (figure, subplot):
         subplot.grid(visible=False, axis="y")
         subplot.barh(places, means, height=0.62, color=[ACCENT[0] if yes else GRID[0] for yes in sure])
-        subplot.errorbar(means, places, xerr=spread, fmt="none", ecolor=MUTED[0], elinewidth=1.2, capsize=2.5)
+        subplot.errorbar(means, places, xerr=spread, fmt="none", ecolor=INK[0], elinewidth=1.2, capsize=2.5)
         subplot.axvline(0, color=MUTED[0], linewidth=1)
         subplot.set_yticks(places, [label(entry["feature"], 28) for entry in shown])
         subplot.set(ylim=(len(shown) - 0.4, -0.6), xlabel=f"how much worse {metric} gets without it")

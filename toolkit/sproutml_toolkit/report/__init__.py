@@ -44,7 +44,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     )
     tables.write_metrics(out / "metrics.json", _metrics(findings))
     tables.write_log(out / "training.log", findings.log)
-    _write_text(out / "pipeline.py", pipeline_code(findings.trial_id, findings.job))
+    _write_text(out / "pipeline.py", pipeline_code(findings.trial_id, str(findings.job["name"])))
 
     emit_progress(0.3, "drawing plots")
     drawn = _draw(findings)

@@ -72,8 +72,10 @@ def score_text(metric: str, value: float | None) -> str:
     """A score as it is written everywhere in the report: three decimals for what has no unit, four figures for what has."""
     if value is None or not math.isfinite(value):
         return "–"
-    if metric in _UNITLESS and (abs(value) >= 0.01 or value == 0):
-        return f"{value:.3f}".replace("-", "−")
+    if metric in _UNITLESS and (0.01 <= abs(value) <= 1 or value == 0):
+        # What is not perfect must not look so.
+        text = f"{value:.3f}" if value == 1 or value < 0.9995 else f"{math.floor(value * 1e5) / 1e5:.5f}".rstrip("0")
+        return text.replace("-", "−")
     return number(value)
 
 
@@ -95,9 +97,9 @@ def summary(job: dict[str, Any], profile: dict[str, Any], evaluation: dict[str, 
     metric, target = evaluation["metric"], profile["target"]["name"]
     value, rows = headline_score(evaluation)
     name = METRIC_NAMES[metric]
-    where = f"On {rows:,} sealed rows" if evaluation["holdout"] is not None else "In cross-validation"
+    where = f"on {rows:,} sealed rows" if evaluation["holdout"] is not None else "in cross-validation"
     first = f"The model predicts {target}{_what_it_is(profile)} from {features:,} column{'s' if features != 1 else ''}."
-    second = f"{where} the best of all, {best_name}, reaches a {name} of {score_text(metric, value)}"
+    second = f"The best one found, {best_name}, reaches {name} {score_text(metric, value)} {where}"
     interval, floor = evaluation["interval"], baseline_score(evaluation)
     beside = []
     if interval is not None:
