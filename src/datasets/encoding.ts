@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer';
 /** Whether a stream of bytes is UTF-8, sequences cut by chunk borders included. */
 export class Utf8Check {
   #valid = true;
-  #carry = Buffer.alloc(0);
+  #carry: Buffer = Buffer.alloc(0);
 
   write(chunk: Buffer): void {
     if (!this.#valid) return;

@@ -33,7 +33,7 @@ export class TableInspector extends Transform {
   #seen = 0;
   #gunzip: Gunzip | null = null;
   #decided = false;
-  #undecided = Buffer.alloc(0);
+  #undecided: Buffer = Buffer.alloc(0);
   #head: Buffer[] = [];
   #headSize = 0;
   #table: { scanner: RowScanner; delimiter: Dialect['delimiter']; bom: boolean; head: Buffer } | null = null;
@@ -50,13 +50,7 @@ export class TableInspector extends Transform {
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
     this.#seen += chunk.length;
     try {
-      let bytes = chunk;
-      if (!this.#decided) {
-        bytes = Buffer.concat([this.#undecided, chunk]);
-        this.#undecided = bytes;
-        if (bytes.length < GZIP_MAGIC.length) return done(null, chunk);
-        this.#decideCompression(bytes);
-      }
+      const bytes = this.#decided ? chunk : this.#decideCompression(chunk);
       if (this.#gunzip !== null) {
         this.#gunzip.write(bytes, (error) => {
           // A failure of the gunzip destroys this stream by its own event.
@@ -104,11 +98,21 @@ export class TableInspector extends Transform {
     };
   }
 
-  /** By the first bytes and not by the file's name, which often lies. */
-  #decideCompression(start: Buffer): void {
+  /**
+   * Decides by the first bytes and not by the file's name, which often lies. Returns what is to be read now: nothing while
+   * a first chunk of one byte leaves it open.
+   */
+  #decideCompression(chunk: Buffer): Buffer {
+    const start = Buffer.concat([this.#undecided, chunk]);
+    this.#undecided = start;
+    if (start.length < GZIP_MAGIC.length) return Buffer.alloc(0);
     this.#decided = true;
     this.#undecided = Buffer.alloc(0);
-    if (!startsWith(start, GZIP_MAGIC)) return;
+    if (startsWith(start, GZIP_MAGIC)) this.#openGzip();
+    return start;
+  }
+
+  #openGzip(): void {
     this.#gunzip = createGunzip();
     this.#gunzip.on('data', (plain: Buffer) => {
       try {
