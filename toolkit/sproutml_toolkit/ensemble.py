@@ -37,6 +37,9 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     profile = workspace.load_profile()
     train, folds = workspace.load_train(), workspace.load_folds()
     trials = _members(request["trialIds"])
+    if any(trial["family"] != "BASELINE" for trial in trials.values()):
+        # A constant can only move the others towards the mean, and its fold-wise constants betray the folds.
+        trials = {trial_id: trial for trial_id, trial in trials.items() if trial["family"] != "BASELINE"}
     oofs = [workspace.load_oof(trial_id) for trial_id in trials]
     metric = profile["metric"]
     rounds = int(request.get("rounds") or 40)

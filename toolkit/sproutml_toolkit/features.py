@@ -15,17 +15,20 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import QuantileTransformer, TargetEncoder
 
+from .split import deal_folds
+
 FORMS = ("native", "ordinal", "dense")
 _SMALL_CARDINALITY = 10
 _MAX_ONE_HOT = 30
 _NATIVE_CATEGORIES = 1_000
 _TEXT_COMPONENTS = 16
+_INNER_FOLDS = 5
 _DAY = np.timedelta64(1, "D")
 
 
 @dataclass
 class Matrix:
-    """values: (n, width) float32. categorical: positions of columns that hold category codes (-1 is unseen or missing)."""
+    """values: (n, width) float32. categorical: positions of columns that hold category codes (NaN is unseen or missing)."""
 
     values: np.ndarray
     categorical: list[int]
@@ -68,9 +71,7 @@ class FeatureEncoder:
         if large is not None and len(np.unique(y)) > 1:
             self._target_encoder = TargetEncoder(
                 target_type="continuous" if self.task == "REGRESSION" else ("binary" if len(np.unique(y)) == 2 else "multiclass"),
-                cv=_inner_folds(y, self.task),
-                shuffle=True,
-                random_state=self.seed,
+                cv=_inner_folds(y, self.task, self.seed),
             )
             encoded = self._target_encoder.fit_transform(large, y)
             blocks.append(encoded)
@@ -79,7 +80,7 @@ class FeatureEncoder:
         return self._finish(blocks, categorical, fit=True)
 
     def transform(self, X: pd.DataFrame) -> Matrix:
-        """The matrix of other rows; categories not seen in training become -1, their frequency 0."""
+        """The matrix of other rows; categories not seen in training count as missing, their frequency is 0."""
         blocks, _, categorical = self._blocks(X)
         if self._target_encoder is not None:
             blocks.append(self._target_encoder.transform(self._large_categories(X)))
@@ -142,7 +143,7 @@ class FeatureEncoder:
     def _category_parts(self, column: _Column, values: pd.Series) -> tuple[np.ndarray, list[str]]:
         codes = _codes(column, values)
         if self.form == "native":
-            return codes[:, None].astype(float), [""]
+            return np.where(codes < 0, np.nan, codes)[:, None], [""]
         size = len(column.categories)
         if size > (_SMALL_CARDINALITY if self.form == "ordinal" else _MAX_ONE_HOT):
             frequency = column.frequencies[codes]
@@ -232,7 +233,9 @@ def _text_parts(column: _Column, values: pd.Series) -> tuple[np.ndarray, list[st
     return np.column_stack([lengths, topics]), labels + [f"topic {i + 1}" for i in range(topics.shape[1])]
 
 
-def _inner_folds(y: np.ndarray, task: str) -> int:
-    if task == "REGRESSION":
-        return int(min(5, max(2, len(y))))
-    return int(min(5, max(2, np.bincount(y)[np.bincount(y) > 0].min())))
+def _inner_folds(y: np.ndarray, task: str, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """(training, encoded) row positions of each inner fold, every class dealt out evenly."""
+    strata = np.zeros(len(y)) if task == "REGRESSION" else y
+    folds = min(_INNER_FOLDS, len(y))
+    numbers = deal_folds(strata, folds, np.random.default_rng(seed))
+    return [(np.flatnonzero(numbers != fold), np.flatnonzero(numbers == fold)) for fold in range(folds)]

@@ -11,7 +11,7 @@ import lightgbm
 import numpy as np
 
 from ..features import FeatureEncoder, Matrix
-from .boosting import patience
+from .boosting import EarlyStopping, patience
 from .fold import Fold
 
 DEFAULTS: dict[str, Any] = {
@@ -40,15 +40,10 @@ STOPS_EARLY = True
 
 _OBJECTIVE = {"BINARY": "binary", "MULTICLASS": "multiclass"}
 _REGRESSION_OBJECTIVE = {"MAE": "regression_l1", "MEDIAN_AE": "regression_l1", "MAPE": "mape"}
-# What early stopping watches: the job's own metric where it moves smoothly, else the loss.
-_WATCH = {
-    ("BINARY", "ROC_AUC"): "auc",
-    ("BINARY", "PR_AUC"): "average_precision",
-    ("REGRESSION", "MAE"): "l1",
-    ("REGRESSION", "MEDIAN_AE"): "l1",
-    ("REGRESSION", "MAPE"): "mape",
-}
-_WATCH_BY_TASK = {"BINARY": "binary_logloss", "MULTICLASS": "multi_logloss", "REGRESSION": "rmse"}
+# What early stopping watches. Ranking and label metrics jump about from round to round: choosing the round by them
+# flatters the fold score (titanic: 0.881 by AUC, 0.866 by loss) and leaves the folds' probabilities on different scales.
+_WATCH = {"BINARY": "binary_logloss", "MULTICLASS": "multi_logloss", "REGRESSION": "rmse"}
+_REGRESSION_WATCH = {"MAE": "l1", "MEDIAN_AE": "l1", "MAPE": "mape"}
 _DEADLINE_EVERY = 10
 
 
@@ -85,7 +80,7 @@ def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[FeatureEncoder, Lightgb
         effective["min_data_per_group"] = int(min(100, max(5, rows // 50)))
     options = effective | {
         "objective": _OBJECTIVE.get(fold.task) or _REGRESSION_OBJECTIVE.get(fold.metric, "regression"),
-        "metric": _WATCH.get((fold.task, fold.metric), _WATCH_BY_TASK[fold.task]),
+        "metric": _REGRESSION_WATCH.get(fold.metric, _WATCH[fold.task]),
         "num_threads": fold.threads,
         "seed": fold.seed,
         "deterministic": True,
@@ -100,20 +95,21 @@ def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[FeatureEncoder, Lightgb
         train.values, fold.y_train, feature_name=names, categorical_feature=train.categorical, params=options
     )
     watched = data.create_valid(valid.values, fold.y_valid)
-    callbacks = [_deadline(fold, rounds), lightgbm.early_stopping(waiting, verbose=False)]
-    booster = lightgbm.train(options, data, rounds, valid_sets=[watched], callbacks=callbacks)
-    best = booster.best_iteration if booster.best_iteration > 0 else booster.current_iteration()
+    stopping = EarlyStopping(waiting)
+    booster = lightgbm.train(options, data, rounds, valid_sets=[watched], callbacks=[_watcher(fold, stopping)])
+    best = stopping.best_round
     estimator = LightgbmEstimator(booster.model_to_string(num_iteration=best), fold.task == "BINARY", fold.threads)
     return encoder, estimator, effective | {"rounds": best, "early_stopping_rounds": waiting}
 
 
-def _deadline(fold: Fold, rounds: int) -> Any:
-    """Stop at the fold's deadline with the best round so far."""
+def _watcher(fold: Fold, stopping: EarlyStopping) -> Any:
+    """A callback that stops when waiting longer won't pay, or at the fold's deadline."""
 
     def callback(env: Any) -> None:
-        if env.iteration % _DEADLINE_EVERY == 0 and fold.is_late():
-            scored = env.evaluation_result_list
-            raise lightgbm.callback.EarlyStopException(env.iteration, scored)
+        _, _, value, larger_is_better = env.evaluation_result_list[0][:4]
+        if stopping.is_over(env.iteration + 1, value if larger_is_better else -value) or (
+            env.iteration % _DEADLINE_EVERY == 0 and fold.is_late()
+        ):
+            raise lightgbm.callback.EarlyStopException(stopping.best_round - 1, env.evaluation_result_list)
 
-    callback.order = 40
     return callback

@@ -1,0 +1,58 @@
+"""What RANDOM_FOREST and EXTRA_TREES share: trees grown in batches, so that a deadline leaves a smaller forest.
+
+Parameters: `n_estimators`, `max_features` (None: square root for classes, half for values), `min_samples_leaf`
+(None: 2 for classes, 1 for values, more beyond 50,000 rows), `max_depth`, `max_leaf_nodes`, `criterion` (None:
+scikit-learn's own), `bootstrap`.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from ..features import FeatureEncoder, Matrix
+from .fold import Fold
+
+DEFAULTS: dict[str, Any] = {
+    "n_estimators": 300,
+    "max_features": None,
+    "min_samples_leaf": None,
+    "max_depth": None,
+    "max_leaf_nodes": 15_000,
+    "criterion": None,
+    "bootstrap": True,
+}
+_BATCH = 25
+
+
+class ForestEstimator:
+    """A scikit-learn forest."""
+
+    def __init__(self, forest: Any, classification: bool) -> None:
+        self.forest = forest
+        self.classification = classification
+
+    def predict_scores(self, matrix: Matrix) -> np.ndarray:
+        return self.forest.predict_proba(matrix.values) if self.classification else self.forest.predict(matrix.values)
+
+
+def grow(fold: Fold, parameters: dict[str, Any], classifier: type, regressor: type) -> tuple[
+    FeatureEncoder, ForestEstimator, dict[str, Any]
+]:  # fmt: skip
+    """Grow trees until there are enough of them or the deadline passes."""
+    encoder, train, _ = fold.encode("ordinal")
+    effective = dict(parameters)
+    if effective["max_features"] is None:
+        effective["max_features"] = "sqrt" if fold.is_classification else 0.5
+    if effective["min_samples_leaf"] is None:
+        effective["min_samples_leaf"] = max(2 if fold.is_classification else 1, len(fold.y_train) // 25_000)
+    if effective["criterion"] is None:
+        effective["criterion"] = "gini" if fold.is_classification else "squared_error"
+    wanted = int(effective.pop("n_estimators"))
+    kind = classifier if fold.is_classification else regressor
+    forest = kind(**effective, n_estimators=0, warm_start=True, n_jobs=fold.threads, random_state=fold.seed)
+    while forest.n_estimators < wanted and not (forest.n_estimators and fold.is_late()):
+        forest.n_estimators = min(forest.n_estimators + _BATCH, wanted)
+        forest.fit(train.values, fold.y_train)
+    if forest.n_estimators < wanted:
+        fold.notes.append(f"the time limit left room for fewer than the {wanted} trees asked for")
+    return encoder, ForestEstimator(forest, fold.is_classification), effective | {"n_estimators": forest.n_estimators}

@@ -1,0 +1,79 @@
+"""KNN: the nearest training rows vote, nearer ones more, on scaled, one-hot features.
+
+Parameters: `n_neighbors` (None: chosen inside the training part, leaving each row out), `p` (1 or 2: the distance).
+"""
+
+from typing import Any
+
+import numpy as np
+from sklearn.neighbors import NearestNeighbors
+
+from ..features import FeatureEncoder, Matrix
+from ..metrics import utility
+from .fold import Fold
+
+DEFAULTS: dict[str, Any] = {"n_neighbors": None, "p": 2}
+STOPS_EARLY = False
+
+_CANDIDATES = (3, 5, 10, 20, 40, 80)
+_CHOICE_ROWS = 3_000
+
+
+class KnnEstimator:
+    """The training rows and how many of them vote."""
+
+    def __init__(self, index: NearestNeighbors, y: np.ndarray, n_classes: int, n_neighbors: int) -> None:
+        self.index = index
+        self.y = y
+        self.n_classes = n_classes
+        self.n_neighbors = n_neighbors
+
+    def predict_scores(self, matrix: Matrix) -> np.ndarray:
+        distances, rows = self.index.kneighbors(matrix.values, self.n_neighbors)
+        return vote(distances, self.y[rows], self.n_classes)
+
+
+def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[FeatureEncoder, KnnEstimator, dict[str, Any]]:
+    """Remember the training rows and choose how many neighbours vote."""
+    encoder, train, _ = fold.encode("dense")
+    p = 1 if parameters["p"] == 1 else 2
+    index = NearestNeighbors(p=p, n_jobs=fold.threads).fit(train.values)
+    n_classes = fold.n_classes if fold.is_classification else 0
+    wanted = parameters["n_neighbors"]
+    if wanted is None:
+        wanted = _choose(index, train.values, fold, n_classes)
+    wanted = int(min(max(int(wanted), 1), len(fold.y_train)))
+    return encoder, KnnEstimator(index, fold.y_train, n_classes, wanted), {"n_neighbors": wanted, "p": p}
+
+
+def vote(distances: np.ndarray, targets: np.ndarray, n_classes: int) -> np.ndarray:
+    """(n, k) distances and targets of neighbours to (n, n_classes) probabilities, or (n,) values when n_classes is 0."""
+    # The mean distance softens the weights: an exact twin counts much, but does not silence all others.
+    weights = 1.0 / (distances + 0.1 * distances.mean(axis=1, keepdims=True) + 1e-6)
+    weights /= weights.sum(axis=1, keepdims=True)
+    if not n_classes:
+        return (weights * targets).sum(axis=1)
+    votes = np.stack([(weights * (targets == label)).sum(axis=1) for label in range(n_classes)], axis=1)
+    # One vote is spread over all classes, so that no probability is exactly 0.
+    k = distances.shape[1]
+    return (votes * k + 1.0 / n_classes) / (k + 1.0)
+
+
+def _choose(index: NearestNeighbors, values: np.ndarray, fold: Fold, n_classes: int) -> int:
+    rows = np.random.default_rng(fold.seed).permutation(len(values))[:_CHOICE_ROWS]
+    most = min(_CANDIDATES[-1], len(values) - 1)
+    if most < 1:
+        return 1
+    distances, neighbours = index.kneighbors(values[rows], most + 1)
+    # A row's nearest neighbour is itself, save where it has twins: leave one out either way.
+    itself = neighbours == rows[:, None]
+    itself[~itself.any(axis=1), -1] = True
+    distances = distances[~itself].reshape(len(rows), most)
+    neighbours = neighbours[~itself].reshape(len(rows), most)
+    candidates = [k for k in _CANDIDATES if k < most] + [most]
+    metric = fold.metric if not fold.is_classification else "LOG_LOSS"
+    values_of = {
+        k: utility(metric, fold.y_train[rows], vote(distances[:, :k], fold.y_train[neighbours[:, :k]], n_classes))
+        for k in candidates
+    }
+    return max(candidates, key=lambda k: values_of[k])
