@@ -2,6 +2,7 @@ import type { AgentRun, JobView } from './job-view.ts';
 import { type Line, row, type Span, span } from './lines.ts';
 import { aligned, duration } from './terminal-text.ts';
 
+const WIDE_SCREEN = 100;
 const SPINNER = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 
 /** `serverNowMs` is the time by the server's clock, which the agents' own times are in. */
@@ -64,7 +65,7 @@ function agentRow(
   const left: Span[] = [
     span(trunk, 'dim'),
     running ? span(SPINNER[frame % SPINNER.length] ?? '•', 'cyan') : span('✓', 'green'),
-    span(` ${agentName(agent)}`, running ? 'bold' : null),
+    span(` ${agent.name}`, running ? 'bold' : null),
   ];
   const delegating = shown.some((other) => other.parent === agent.run && other.seconds === null);
   const step = running && !delegating ? [...agent.steps].at(-1) : undefined;
@@ -75,23 +76,18 @@ function agentRow(
   } else if (agent.remark) {
     left.push(span(`  ${agent.remark}`, 'dim'));
   }
-  return row(left, rightOf(agent, serverNowMs), width);
+  return row(left, rightOf(agent, serverNowMs, width), width);
 }
 
-function rightOf(agent: AgentRun, serverNowMs: number): Line {
+function rightOf(agent: AgentRun, serverNowMs: number, width: number): Line {
   const { stepsDone, stepsFailed } = agent;
-  const steps = stepsDone === 0 ? '' : `${stepsDone} ${stepsDone === 1 ? 'step' : 'steps'}`;
+  // On a narrow screen the words on the left say more than the count.
+  const steps =
+    stepsDone === 0 || width < WIDE_SCREEN ? '' : `${stepsDone} ${stepsDone === 1 ? 'step' : 'steps'}`;
   const seconds = agent.seconds ?? (serverNowMs - agent.startedAt.getTime()) / 1000;
   return [
     span(stepsFailed === 0 ? '' : `${stepsFailed} failed `, 'yellow'),
-    span(aligned(steps, 9, 'right'), 'dim'),
+    span(width < WIDE_SCREEN ? '' : aligned(steps, 9, 'right'), 'dim'),
     span(aligned(duration(seconds), 8, 'right'), 'dim'),
   ];
-}
-
-/** "sub trainer 2": its role, and the number its run ends in where there are several. */
-function agentName({ role, run }: AgentRun): string {
-  const number = /[-/](\d+)$/.exec(run)?.[1];
-  const name = role === null ? run : role.toLowerCase().replace('_', ' ');
-  return role !== null && number ? `${name} ${number}` : name;
 }

@@ -56,10 +56,15 @@ function livePicture(out: NodeJS.WriteStream): JobDisplay {
 }
 
 function plainLines(out: NodeJS.WriteStream): JobDisplay {
+  let told = '';
   return {
     show(update) {
+      // A finished step and the trial it made are two events in the same words.
+      if (update.event?.message === told) return;
       const line = plainLine(update);
-      if (line !== null) out.write(`${line}\n`);
+      if (line === null) return;
+      told = update.event?.message ?? '';
+      out.write(`${line}\n`);
     },
     note(text) {
       if (text !== null) out.write(`${text}\n`);

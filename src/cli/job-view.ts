@@ -1,5 +1,5 @@
 import type { JobEvent } from '../domain/events.ts';
-import { type AgentRole, type Family, isBetter, type Metric, type Stage } from '../domain/vocabulary.ts';
+import { type Family, isBetter, type Metric, type Stage } from '../domain/vocabulary.ts';
 import type { JobSnapshot, JobUpdate } from './wire.ts';
 
 /** Everything a terminal shows of a job, made from its updates alone: `updates.reduce(applyUpdate, EMPTY_VIEW)`. */
@@ -21,7 +21,8 @@ export interface JobView {
 export interface AgentRun {
   readonly run: string;
   readonly parent: string | null;
-  readonly role: AgentRole | null;
+  /** "Sub-trainer for LightGBM". */
+  readonly name: string;
   readonly startedAt: Date;
   /** Null while it runs. */
   readonly seconds: number | null;
@@ -83,7 +84,7 @@ function applyEvent(view: JobView, event: JobEvent, metric: Metric | null): JobV
       return withAgent(view, {
         run: event.agentRun,
         parent: event.parentRun,
-        role: event.agent,
+        name: agentName(event),
         startedAt: event.at,
         seconds: null,
         steps: new Map(),
@@ -92,14 +93,14 @@ function applyEvent(view: JobView, event: JobEvent, metric: Metric | null): JobV
         remark: null,
       });
     case 'AgentFinished':
-      return changeAgent(view, event.agentRun, () => ({
+      return changeAgent(view, event.agentRun, ({ name }) => ({
         seconds: event.seconds,
         steps: new Map(),
-        remark: event.message,
+        remark: without(event.message, name),
       }));
     case 'AgentSpoke':
       return say(
-        changeAgent(view, event.agentRun, () => ({ remark: event.message })),
+        changeAgent(view, event.agentRun, ({ name }) => ({ remark: without(event.message, name) })),
         event,
         'plain',
       );
@@ -124,7 +125,7 @@ function applyEvent(view: JobView, event: JobEvent, metric: Metric | null): JobV
         steps: new Map(
           [...steps].map(([key, running]) => [
             key,
-            key === step ? { ...running, note: withoutLabel(event.message, step) } : running,
+            key === step ? { ...running, note: without(event.message, step) } : running,
           ]),
         ),
       }));
@@ -183,6 +184,12 @@ function ranked(trials: readonly TrialLine[], metric: Metric | null): readonly T
   );
 }
 
-/** Progress reads "Boosted trees 3: fold 2 of 5", and its step's label stands beside it already. */
-const withoutLabel = (message: string, label: string): string =>
-  message.startsWith(`${label}: `) ? message.slice(label.length + 2) : message;
+/** As its start announces it ("Evaluator started"), else by its role, else by its run. */
+function agentName({ agentRun, agent, message }: JobEvent & { type: 'AgentStarted' }): string {
+  const announced = /^(.+) started$/.exec(message)?.[1];
+  return announced ?? agent?.toLowerCase().replace('_', ' ') ?? agentRun;
+}
+
+/** Messages read "LightGBM: fold 2 of 5", and on screen the name stands beside them already. */
+const without = (message: string, name: string): string =>
+  message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message;

@@ -27,11 +27,11 @@ describe('the picture of a job', () => {
       "penguins.csv → species                                     MULTICLASS · LOG_LOSS
       RUNNING TRAINING ━━━━━━━━━━━──────────────────────── 31%  0:03  about 0:19 left
 
-      ⠸ orchestrator  344 rows, 7 features; MULTICLASS by LOG_LOSS      1 step    3.4s
-       ├─ ✓ preprocessing  ready: 7 features, missing values filled…    1 step    0.6s
-       └─ ⠸ master trainer  A small table: every family gets a turn…              1.6s
-          ├─ ⠸ sub trainer 1  Boosted trees 1  fold 2 of 5: 0.0391      1 step    1.5s
-          └─ ⠸ sub trainer 2  Forest 1                                  1 step    1.5s
+      ⠸ Orchestrator  344 rows, 7 features; MULTICLASS by LOG_LOSS                3.4s
+       ├─ ✓ Preprocessing  7 features, missing values filled inside the folds     0.6s
+       └─ ⠸ Master trainer  A small table: every family gets a turn, two at …     1.6s
+          ├─ ⠸ Sub-trainer for boosted trees  Boosted trees 1  fold 2 of 5: …     1.5s
+          └─ ⠸ Sub-trainer for the rest  Forest 1                                 1.5s
 
       Leaderboard  LOG_LOSS, lower is better                             score     fit
         1 ★ Logistic regression  LINEAR                 ████████████    0.0214    0.7s
@@ -52,11 +52,11 @@ describe('the picture of a job', () => {
       "penguins.csv → species                                                         MULTICLASS · LOG_LOSS
       SUCCEEDED ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━ 100%  0:06
 
-      ✓ orchestrator  Logistic regression it is                                            2 steps    6.1s
-       ├─ ✓ preprocessing  ready: 7 features, missing values filled inside the folds        1 step    0.6s
-       └─ ✓ master trainer  3 trials, Logistic regression leads                                       3.3s
-          ├─ ✓ sub trainer 1  2 configurations tried                                       2 steps    3.1s
-          └─ ✓ sub trainer 2  2 configurations tried                            1 failed   2 steps    3.1s
+      ✓ Orchestrator  Logistic regression it is                                            2 steps    6.1s
+       ├─ ✓ Preprocessing  7 features, missing values filled inside the folds               1 step    0.6s
+       └─ ✓ Master trainer  3 trials, Logistic regression leads                                       3.3s
+          ├─ ✓ Sub-trainer for boosted trees  2 configurations tried                       2 steps    3.1s
+          └─ ✓ Sub-trainer for the rest  2 configurations tried                 1 failed   2 steps    3.1s
 
       Leaderboard  LOG_LOSS, lower is better                                                 score     fit
         1 ★ Logistic regression  LINEAR                         ████████████████████████    0.0214    0.7s
@@ -87,8 +87,8 @@ describe('the picture of a job', () => {
   it('leaves out the agents that ended first when there are too many, and says how many', () => {
     const lines = picture(crowded(30, 26), 80, 24);
     expect(lines.length).toBeLessThan(24);
-    expect(lines.filter((line) => line.includes('sub trainer 3'))).toHaveLength(1);
-    expect(lines.some((line) => line.includes('sub trainer 30'))).toBe(true);
+    expect(lines.filter((line) => line.includes('Sub-trainer 3'))).toHaveLength(1);
+    expect(lines.some((line) => line.includes('Sub-trainer 30'))).toBe(true);
     expect(lines.some((line) => /and \d+ that ended earlier/.test(line))).toBe(true);
   });
 
@@ -128,7 +128,7 @@ function crowded(count: number, ended: number): JobView {
   if (!trainer) throw new Error('the recorded job has a trainer');
   const subTrainers = Array.from({ length: count }, (_, index) => ({
     ...trainer,
-    role: 'SUB_TRAINER' as const,
+    name: `Sub-trainer ${index + 1}`,
     run: `${trainer.run}/${index + 1}`,
     parent: trainer.run,
     seconds: index < ended ? index + 1 : null,
@@ -144,15 +144,15 @@ describe('lines for a log', () => {
       "   0.0s  job             The job is queued.
          0.0s  job             The job is running.
          0.1s  orchestrator    SETUP started
-         0.1s  orchestrator    orchestrator started
+         0.1s  orchestrator    Orchestrator started
          1.1s  orchestrator    344 rows, 7 features; MULTICLASS by LOG_LOSS
-         1.2s  preprocessing   orchestrator/preprocessing started
+         1.2s  preprocessing   Preprocessing started
          1.6s  preprocessing   11 rows have missing values in 5 columns
          1.7s  preprocessing   7 features planned, 0 columns left out
-         1.9s  master trainer  orchestrator/training started
+         1.9s  master trainer  Master trainer started
          1.9s  master trainer  A small table: every family gets a turn, two at a time.
-         2.0s  sub trainer     orchestrator/training/1 started
-         2.0s  sub trainer     orchestrator/training/2 started
+         2.0s  sub trainer     Sub-trainer for boosted trees started
+         2.0s  sub trainer     Sub-trainer for the rest started
          2.2s  sub trainer     Baseline: 1.0463
          2.2s  sub trainer     Baseline: 1.0463
          2.9s  sub trainer     Logistic regression: 0.0214

@@ -44,8 +44,8 @@ function happen(
 
 const nobody = { stage: null, agent: null };
 const by = (agent: AgentRole, stage: Stage) => ({ stage, agent });
-const started = (agentRun: string, parentRun: string | null) => {
-  return { type: 'AgentStarted', agentRun, parentRun, message: `${agentRun} started` } as const;
+const started = (agentRun: string, parentRun: string | null, name: string) => {
+  return { type: 'AgentStarted', agentRun, parentRun, message: `${name} started` } as const;
 };
 const stepStarted = (agentRun: string, tool: string, step: string) => {
   return { type: 'StepStarted', agentRun, step, tool, input: null, message: `${step}: started` } as const;
@@ -81,7 +81,7 @@ happen(
   { status: 'RUNNING', startedAt: new Date(CREATED + 20) },
 );
 happen(0.1, by('ORCHESTRATOR', 'SETUP'), { type: 'StageStarted', message: 'SETUP started' });
-happen(0.1, by('ORCHESTRATOR', 'SETUP'), started(TOP, null));
+happen(0.1, by('ORCHESTRATOR', 'SETUP'), started(TOP, null, 'Orchestrator'));
 happen(0.2, by('ORCHESTRATOR', 'SETUP'), stepStarted(TOP, 'profile', 'Profile the table'));
 happen(
   1.1,
@@ -89,7 +89,11 @@ happen(
   stepFinished(TOP, 'profile', 'Profile the table', 0.9, '344 rows, 7 features; MULTICLASS by LOG_LOSS'),
   { task: 'MULTICLASS', metric: 'LOG_LOSS', progress: 0.04, etaSeconds: 27 },
 );
-happen(1.2, by('PREPROCESSING', 'PREPROCESSING'), started('orchestrator/preprocessing', TOP));
+happen(
+  1.2,
+  by('PREPROCESSING', 'PREPROCESSING'),
+  started('orchestrator/preprocessing', TOP, 'Preprocessing'),
+);
 happen(
   1.2,
   by('PREPROCESSING', 'PREPROCESSING'),
@@ -119,18 +123,18 @@ happen(
     type: 'AgentFinished',
     agentRun: 'orchestrator/preprocessing',
     seconds: 0.6,
-    message: 'ready: 7 features, missing values filled inside the folds',
+    message: 'Preprocessing: 7 features, missing values filled inside the folds',
   },
   { progress: 0.06 },
 );
-happen(1.9, by('MASTER_TRAINER', 'TRAINING'), started(TRAINING, TOP));
+happen(1.9, by('MASTER_TRAINER', 'TRAINING'), started(TRAINING, TOP, 'Master trainer'));
 happen(1.95, by('MASTER_TRAINER', 'TRAINING'), {
   type: 'AgentSpoke',
   agentRun: TRAINING,
   message: 'A small table: every family gets a turn, two at a time.',
 });
-happen(2, by('SUB_TRAINER', 'TRAINING'), started(`${TRAINING}/1`, TRAINING));
-happen(2, by('SUB_TRAINER', 'TRAINING'), started(`${TRAINING}/2`, TRAINING));
+happen(2, by('SUB_TRAINER', 'TRAINING'), started(`${TRAINING}/1`, TRAINING, 'Sub-trainer for boosted trees'));
+happen(2, by('SUB_TRAINER', 'TRAINING'), started(`${TRAINING}/2`, TRAINING, 'Sub-trainer for the rest'));
 happen(2.1, by('SUB_TRAINER', 'TRAINING'), stepStarted(`${TRAINING}/1`, 'train', 'Baseline'));
 happen(2.1, by('SUB_TRAINER', 'TRAINING'), stepStarted(`${TRAINING}/2`, 'train', 'Logistic regression'));
 happen(
