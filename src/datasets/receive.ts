@@ -7,8 +7,9 @@ import { InvalidDatasetError, messageOf, SproutError } from '../domain/errors.ts
 import { type BlobKey, newDatasetId } from '../domain/ids.ts';
 import type { Dataset, Dialect } from '../domain/records.ts';
 import type { Jobs } from '../jobs/jobs.ts';
+import { columnNames } from './column-names.ts';
 import { type TableFacts, TableInspector, type TableLimits } from './table-inspector.ts';
-import { assertTarget } from './target.ts';
+import { assertTarget, assertUnambiguous } from './target.ts';
 
 /** Fewer rows can't be split into folds and a holdout. */
 const MIN_ROWS = 10;
@@ -37,7 +38,8 @@ export async function receiveDataset(
   const { filename, blob } = await store(upload, inspector, blobs, blobKey, limits);
   try {
     const facts = inspector.facts();
-    const columns = readHeader(facts).map((column) => ({
+    const header = readHeader(facts);
+    const columns = columnNames(header).map((column) => ({
       name: column,
       type: null,
       missing: null,
@@ -66,6 +68,7 @@ export async function receiveDataset(
       dataset,
       assertTarget(target) {
         assertTarget(columns, target);
+        assertUnambiguous(header, target);
         assertNotConstant(
           facts,
           columns.findIndex((column) => column.name === target),
@@ -136,7 +139,7 @@ export function tooLarge(maximum: number): InvalidDatasetError {
 
 function readHeader({ header, dialect }: TableFacts): string[] {
   const [names = []] = parseRows(header, dialect);
-  if (names.every((name) => name === '')) {
+  if (names.every((name) => name.trim() === '')) {
     throw new InvalidDatasetError('HEADER_EMPTY', 'The first row holds no column names.', {
       hint: 'Put the names of the columns in the first row.',
       details: { line: 1 },
@@ -162,7 +165,8 @@ function parseRows(bytes: Buffer, { delimiter, encoding }: Dialect): string[][] 
   }
 }
 
-const MISSING = new Set(['', '?', '-', 'na', 'n/a', '#n/a', 'nan', 'null', 'none']);
+/** What the toolkit always reads as no value; looser forms are left for it to judge. */
+const MISSING = new Set(['', '?', 'na', 'n/a', '#n/a', '#na', 'nan', '<na>', 'null', '(null)', '#null!']);
 
 function assertNotConstant(facts: TableFacts, column: number, target: string): void {
   if (facts.whole === null) return;

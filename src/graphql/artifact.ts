@@ -2,6 +2,7 @@ import { DEFAULT_EXPIRY_SECONDS, MAX_EXPIRY_SECONDS } from '../artifacts/signed-
 import { JobNotFoundError } from '../domain/errors.ts';
 import type { ArtifactId } from '../domain/ids.ts';
 import { builder } from './builder.ts';
+import { ArtifactConnection } from './connections.ts';
 import { ArtifactKindEnum } from './enums.ts';
 import { parseId } from './global-id.ts';
 import { checkLimit, connectionComplexity, toConnection, toPageRequest } from './page.ts';
@@ -58,20 +59,23 @@ builder.node(ArtifactRef, {
 });
 
 builder.queryFields((t) => ({
-  artifacts: t.connection({
-    type: ArtifactRef,
-    description: 'The files a job left, newest first.',
-    complexity: connectionComplexity,
-    args: {
-      jobId: t.arg.id({ required: true, description: 'The id of the job.' }),
-      kinds: t.arg({ type: [ArtifactKindEnum], description: 'Only these kinds.' }),
+  artifacts: t.connection(
+    {
+      type: ArtifactRef,
+      description: 'The files a job left, newest first.',
+      complexity: connectionComplexity,
+      args: {
+        jobId: t.arg.id({ required: true, description: 'The id of the job.' }),
+        kinds: t.arg({ type: [ArtifactKindEnum], description: 'Only these kinds.' }),
+      },
+      resolve: async (_root, args, { jobs }) => {
+        const id = parseId('Job', args.jobId);
+        if (id === null || (await jobs.job(id)) === null) throw new JobNotFoundError(args.jobId);
+        return toConnection(await jobs.artifacts(id, args.kinds ?? null, toPageRequest(args)));
+      },
     },
-    resolve: async (_root, args, { jobs }) => {
-      const id = parseId('Job', args.jobId);
-      if (id === null || (await jobs.job(id)) === null) throw new JobNotFoundError(args.jobId);
-      return toConnection(await jobs.artifacts(id, args.kinds ?? null, toPageRequest(args)));
-    },
-  }),
+    ArtifactConnection,
+  ),
   artifact: t.field({
     type: ArtifactRef,
     nullable: true,

@@ -3,6 +3,7 @@ import { InvalidDatasetError, QuotaExceededError } from '../domain/errors.ts';
 import type { DatasetId } from '../domain/ids.ts';
 import type { DatasetColumn, Dialect } from '../domain/records.ts';
 import { builder } from './builder.ts';
+import { DatasetConnection } from './connections.ts';
 import { ColumnTypeEnum } from './enums.ts';
 import { InvalidDatasetErrorType, orExpected, QuotaExceededErrorType } from './errors.ts';
 import { parseId } from './global-id.ts';
@@ -63,12 +64,15 @@ builder.queryFields((t) => ({
       return id === null ? null : jobs.dataset(id);
     },
   }),
-  datasets: t.connection({
-    type: DatasetRef,
-    description: 'All datasets, newest first.',
-    complexity: connectionComplexity,
-    resolve: async (_root, args, { jobs }) => toConnection(await jobs.listDatasets(toPageRequest(args))),
-  }),
+  datasets: t.connection(
+    {
+      type: DatasetRef,
+      description: 'All datasets, newest first.',
+      complexity: connectionComplexity,
+      resolve: async (_root, args, { jobs }) => toConnection(await jobs.listDatasets(toPageRequest(args))),
+    },
+    DatasetConnection,
+  ),
 }));
 
 const UploadDatasetInput = builder.inputType('UploadDatasetInput', {

@@ -2,6 +2,7 @@ import type { JobId } from '../domain/ids.ts';
 import type * as records from '../domain/records.ts';
 import type { JobFilter } from '../jobs/jobs.ts';
 import { builder } from './builder.ts';
+import { ArtifactConnection, JobConnection } from './connections.ts';
 import {
   ArtifactKindEnum,
   JobStatusEnum,
@@ -171,14 +172,17 @@ builder.node(JobRef, {
         return events.map((event) => ({ ...event, jobId: job.id }));
       },
     }),
-    artifacts: t.connection({
-      type: ArtifactRef,
-      description: 'The files it left, newest first.',
-      complexity: connectionComplexity,
-      args: { kinds: t.arg({ type: [ArtifactKindEnum], description: 'Only these kinds.' }) },
-      resolve: async (job, args, { jobs }) =>
-        toConnection(await jobs.artifacts(job.id, args.kinds ?? null, toPageRequest(args))),
-    }),
+    artifacts: t.connection(
+      {
+        type: ArtifactRef,
+        description: 'The files it left, newest first.',
+        complexity: connectionComplexity,
+        args: { kinds: t.arg({ type: [ArtifactKindEnum], description: 'Only these kinds.' }) },
+        resolve: async (job, args, { jobs }) =>
+          toConnection(await jobs.artifacts(job.id, args.kinds ?? null, toPageRequest(args))),
+      },
+      ArtifactConnection,
+    ),
   }),
 });
 
@@ -212,17 +216,20 @@ builder.queryFields((t) => ({
       return id === null ? null : jobs.job(id);
     },
   }),
-  jobs: t.connection({
-    type: JobRef,
-    description: 'Jobs, newest first.',
-    complexity: connectionComplexity,
-    args: { filter: t.arg({ type: JobFilterInput, description: 'Only these.' }) },
-    resolve: async (_root, args, { jobs }) => {
-      const filter = toJobFilter(args.filter ?? {});
-      if (filter === null) return toConnection({ rows: [], hasNext: false, hasPrevious: false });
-      return toConnection(await jobs.list(filter, toPageRequest(args)));
+  jobs: t.connection(
+    {
+      type: JobRef,
+      description: 'Jobs, newest first.',
+      complexity: connectionComplexity,
+      args: { filter: t.arg({ type: JobFilterInput, description: 'Only these.' }) },
+      resolve: async (_root, args, { jobs }) => {
+        const filter = toJobFilter(args.filter ?? {});
+        if (filter === null) return toConnection({ rows: [], hasNext: false, hasPrevious: false });
+        return toConnection(await jobs.list(filter, toPageRequest(args)));
+      },
     },
-  }),
+    JobConnection,
+  ),
 }));
 
 /** Null when the filter can match nothing: its dataset id is none. */

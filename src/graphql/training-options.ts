@@ -26,6 +26,13 @@ const BOUNDED = new Set<Metric>([
 
 type Input = typeof StartTrainingInput.$inferInput;
 
+/** Columns are named without the blanks around them, in tables and in options alike. */
+export const withTrimmedNames = (input: Input): Input => ({
+  ...input,
+  targetColumn: input.targetColumn.trim(),
+  ...(input.ignoreColumns == null ? {} : { ignoreColumns: input.ignoreColumns.map((name) => name.trim()) }),
+});
+
 /** Checks all that needs no table. Throws InvalidOptionsError naming the field. */
 export function checkOptions(input: Input, config: Pick<Config, 'MAX_TIME_BUDGET_SECONDS'>): void {
   if ((input.file == null) === (input.datasetId == null)) {

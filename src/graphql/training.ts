@@ -44,7 +44,7 @@ export const StartTrainingInput = builder.inputType('StartTrainingInput', {
     datasetId: t.id({ description: 'A dataset uploaded before.' }),
     targetColumn: t.string({
       required: true,
-      description: 'The column to predict, exactly as it stands in the header.',
+      description: 'The column to predict, by its name in the header.',
     }),
     name: t.string({ description: 'Name to show; default: made from the dataset and the target.' }),
     task: t.field({ type: TaskEnum, description: 'Default: inferred from the target.' }),
@@ -111,9 +111,10 @@ builder.mutationField('startTraining', (t) =>
 );
 
 async function startTraining(
-  input: typeof StartTrainingInput.$inferInput,
+  given: typeof StartTrainingInput.$inferInput,
   { jobs, blobs, config }: ApiContext,
 ): Promise<Job> {
+  const input = withTrimmedNames(given);
   // What can be refused without reading a gigabyte is refused first.
   checkOptions(input, config);
   const idempotencyKey = input.idempotencyKey ?? null;

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
+import { columnNames } from '../../src/datasets/column-names.ts';
 import { nearest } from '../../src/datasets/nearest.ts';
-import { assertTarget } from '../../src/datasets/target.ts';
+import { assertTarget, assertUnambiguous } from '../../src/datasets/target.ts';
 
 const columns = (...names: string[]) =>
   names.map((name) => ({ name, type: null, missing: null, distinct: null }));
@@ -29,8 +30,36 @@ it('names the nearest column and all the columns when the target is not there', 
 });
 
 it('refuses a target that two columns are named by, and no other column', () => {
-  expect(() => assertTarget(columns('a', 'a', 'y'), 'a')).toThrow(
-    expect.objectContaining({ code: 'TARGET_AMBIGUOUS' }),
-  );
-  expect(() => assertTarget(columns('a', 'a', 'y'), 'y')).not.toThrow();
+  const header = ['a', ' a', 'y'];
+  expect(() => assertUnambiguous(header, 'a')).toThrow(expect.objectContaining({ code: 'TARGET_AMBIGUOUS' }));
+  expect(() => assertUnambiguous(header, 'y')).not.toThrow();
+});
+
+it.each([
+  [
+    ['a', 'b'],
+    ['a', 'b'],
+  ],
+  [
+    [' a ', 'b\t'],
+    ['a', 'b'],
+  ],
+  [
+    ['x', 'x', 'x'],
+    ['x', 'x_2', 'x_3'],
+  ],
+  [
+    ['x', 'x', 'x_2'],
+    ['x', 'x_3', 'x_2'],
+  ],
+  [
+    ['', 'y', ''],
+    ['column_1', 'y', 'column_3'],
+  ],
+  [
+    ['', 'column_1'],
+    ['column_1_2', 'column_1'],
+  ],
+])('names the columns of %j as the toolkit does', (header, names) => {
+  expect(columnNames(header)).toEqual(names);
 });
