@@ -1,0 +1,112 @@
+"""Small jobs run to their end by the toolkit's own commands, once per test run: what evaluate and report start from."""
+
+import csv
+import functools
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sproutml_toolkit import ensemble, evaluate, prepare, profile, report, split, train
+
+SEED = 7
+PENGUINS = Path(__file__).parents[2] / "examples" / "penguins.csv"
+
+#: Header and labels that attack a page, a spreadsheet, a formula typesetter and a script in turn.
+SCRIPT_HEADER = '<script>alert("x")</script>'
+QUOTES_HEADER = "it's \"\"\" a '''\\ trap\n"
+FORMULA_LABEL = "=cmd|' /C calc'!A0"
+MATH_LABEL = "$5</title>_1$"
+
+
+@functools.cache
+def penguins() -> Path:
+    """Three classes; the winner is an ensemble."""
+    with PENGUINS.open(newline="") as file:
+        return _run("species", list(csv.reader(file)))
+
+
+@functools.cache
+def hostile() -> Path:
+    """Two classes, with the nastiest names that can stand in a CSV."""
+    rng = np.random.default_rng(0)
+    signal, noise = rng.normal(size=400), rng.normal(size=400)
+    colour = rng.choice(["red & <b>blue</b>", "green"], 400)
+    label = np.where(signal + 0.3 * rng.normal(size=400) > 0.2, FORMULA_LABEL, MATH_LABEL)
+    header = [SCRIPT_HEADER, "_noise", "=HYPERLINK(1)", QUOTES_HEADER]
+    rows = zip(signal.round(4), noise.round(4), colour, label, strict=True)
+    return _run(QUOTES_HEADER.strip(), [header, *([str(cell) for cell in row] for row in rows)])
+
+
+@functools.cache
+def houses() -> Path:
+    """A regression."""
+    rng = np.random.default_rng(1)
+    area, rooms, useless = rng.uniform(40, 200, 300), rng.integers(1, 7, 300), rng.normal(size=300)
+    price = 1000 * area + 5000 * rooms + rng.normal(0, 9000, 300)
+    rows = zip(area.round(1), rooms, useless.round(3), price.round(), strict=True)
+    return _run("price", [["area", "rooms", "useless", "price"], *([str(cell) for cell in row] for row in rows)])
+
+
+def report_request(folder: Path) -> dict[str, Any]:
+    """What the server would send for this folder's winner."""
+    return _REQUESTS[folder]
+
+
+_REQUESTS: dict[Path, dict[str, Any]] = {}
+_KEPT: list[tempfile.TemporaryDirectory[str]] = []
+
+
+def _run(target: str, table: list[list[str]]) -> Path:
+    kept = tempfile.TemporaryDirectory()
+    _KEPT.append(kept)
+    folder = Path(kept.name)
+    (folder / "input").mkdir()
+    with (folder / "input" / "data.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(table)
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        source = {"path": "input/data.csv", "delimiter": ",", "encoding": "utf-8", "compression": None}
+        found = profile.run({"input": source, "target": target, "ignoreColumns": [], "task": None, "metric": None, "seed": SEED})
+        split.run({"holdoutFraction": None, "folds": 4, "seed": SEED})
+        prepare.run({"seed": SEED})
+        results = []
+        for trial_id, family in (("b", "BASELINE"), ("l", "LIGHTGBM"), ("k", "KNN")):
+            params = {"rounds": 30} if family == "LIGHTGBM" else {}
+            request = {"trialId": trial_id, "family": family, "params": params, "timeLimitSeconds": 60, "threads": 2, "seed": SEED}
+            results.append(train.run(request))
+        results.append({"family": "ENSEMBLE", "parameters": {}, **ensemble.run({"trialId": "e", "trialIds": ["l", "k"], "rounds": 10})})
+        evaluate.run({"trialId": "e", "holdout": True, "seed": SEED})
+        _REQUESTS[folder] = _request(found, results)
+        report.run(_REQUESTS[folder])
+    finally:
+        os.chdir(before)
+    return folder
+
+
+def _request(found: dict[str, Any], results: list[dict[str, Any]]) -> dict[str, Any]:
+    trials = [
+        {
+            "id": result["trialId"], "name": f"{result['family']} <i>one</i>", "family": result["family"], "agent": "SUB_TRAINER",
+            "score": result["score"], "foldScores": result["foldScores"], "fitSeconds": result["fitSeconds"],
+            "predictMicrosPerRow": result["predictMicrosPerRow"], "parameters": result["parameters"],
+            "isBaseline": result["family"] == "BASELINE", "isBest": result["trialId"] == "e",
+        }
+        for result in results
+    ]  # fmt: skip
+    return {
+        "trialId": "e",
+        "job": {
+            "id": "job-1", "name": "</style><script>alert(1)</script>", "createdAt": "2026-01-02T03:04:05Z",
+            "targetColumn": found["target"]["name"], "task": found["task"], "metric": found["metric"], "timeBudgetSeconds": 60,
+            "mind": "PLAYBOOK", "sandbox": "LOCAL", "datasetName": "data.csv; rm -rf /", "instructions": "<img src=x onerror=alert(2)>",
+        },
+        "trials": trials,
+        "history": [{"seconds": place + 0.5, "score": trial["score"], "name": trial["name"]} for place, trial in enumerate(trials)],
+        "decisions": [{"agent": "ORCHESTRATOR", "text": "<script>alert(3)</script>"}, {"agent": "TUNER", "text": "Stopped: no gain."}],
+        "log": ["03:04:05 started", "two\nlines"],
+        "seconds": 12.5,
+    }  # fmt: skip
