@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import { close, createReadStream, fstat, open as openFile } from 'node:fs';
 import { constants, type FileHandle, lchown, mkdir, open, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { promisify } from 'node:util';
 import { SproutError } from '../domain/errors.ts';
 import { SANDBOX_FOLDERS } from './sandbox.ts';
 
@@ -10,6 +12,10 @@ import { SANDBOX_FOLDERS } from './sandbox.ts';
  * without following links and the next name is looked up in the open folder, so that nothing can be swapped in between.
  */
 const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
+
+const openDescriptor = promisify(openFile);
+const statDescriptor = promisify(fstat);
+const closeDescriptor = promisify(close);
 
 export interface Owner {
   uid: number;
@@ -49,26 +55,27 @@ export async function getFile(root: string, path: string): Promise<{ size: numbe
   const names = splitPath(path);
   const name = names.pop() ?? '';
   const folder = await openFolder(root, names, null);
-  let file: FileHandle;
+  // A bare descriptor: a FileHandle that a caller forgets with its stream would end the server at garbage collection.
+  let file: number;
   try {
     // Without O_NONBLOCK, opening a pipe that no one writes to would wait for ever.
-    file = await open(beneath(folder, name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK).catch((error: unknown) => {
-      throw pathError(path, error);
-    });
+    file = await openDescriptor(beneath(folder, name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  } catch (error) {
+    throw pathError(path, error);
   } finally {
     await folder.handle.close();
   }
   try {
-    const stat = await file.stat();
+    const stat = await statDescriptor(file);
     if (!stat.isFile()) throw refused(path, 'it is not a regular file');
     if (stat.nlink !== 1) throw refused(path, 'it has a second name (a hard link)');
-    if (stat.size === 0) {
-      await file.close();
-      return { size: 0, stream: Readable.from([]) };
+    if (stat.size > 0) {
+      return { size: stat.size, stream: createReadStream('', { fd: file, start: 0, end: stat.size - 1 }) };
     }
-    return { size: stat.size, stream: file.createReadStream({ start: 0, end: stat.size - 1 }) };
+    await closeDescriptor(file);
+    return { size: 0, stream: Readable.from([]) };
   } catch (error) {
-    await file.close();
+    await closeDescriptor(file);
     throw error;
   }
 }

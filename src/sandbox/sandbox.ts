@@ -25,7 +25,8 @@ export interface Sandbox {
   put(path: string, content: Readable): Promise<void>;
   /**
    * Reads a regular file of the job's folder. Rejects with SANDBOX_FILE_NOT_FOUND, or with SANDBOX_PATH_REFUSED for
-   * links, devices, pipes and paths that leave the folder. The stream ends after `size` bytes even if the file grows.
+   * links, devices, pipes and paths that leave the folder. The stream ends after `size` bytes even if the file grows; read it
+   * or destroy it.
    */
   get(path: string): Promise<{ size: number; stream: Readable }>;
   /** Kills everything still running in this sandbox. The folder stays. */
