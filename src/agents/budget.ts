@@ -44,7 +44,7 @@ export class Budget {
   /** Kept back for the last ensemble, the evaluation and the report; grows with the table, at most a third of all. */
   get reserve(): number {
     const { rows, features } = this.#board.size();
-    return Math.min(this.total / 3, 4 + (rows * features) / 150_000);
+    return Math.min(this.total / 3, 5 + (rows * features) / 150_000);
   }
 
   get searchLeft(): number {

@@ -88,7 +88,8 @@ export function recordTrial(
 export function resultSoFar(team: Team, summary?: string): JobResult | null {
   const { board } = team;
   const best = board.best();
-  const baselineScore = board.baseline()?.score ?? board.validation?.baseline.validation ?? null;
+  const baselineScore =
+    board.baseline()?.score ?? (board.holdout ?? board.validation)?.baseline.validation ?? null;
   if (!best || baselineScore === null) return null;
   const holdout = board.holdout?.trialId === best.id ? board.holdout : null;
   const holdoutScore = holdout?.holdout?.[board.metric] ?? null;

@@ -55,11 +55,7 @@ export function evaluatorPlaybook(view: View): Moves {
 /** Whether an ensemble already chose among all of these. */
 function covered(board: readonly Entry[], members: readonly Entry[]): boolean {
   return board.some((entry) => {
-    const weights = z.record(z.string(), z.unknown()).safeParse(entry.parameters.weights);
-    return (
-      entry.family === 'ENSEMBLE' &&
-      weights.success &&
-      members.every(({ id }) => Object.hasOwn(weights.data, id))
-    );
+    const seen = z.array(z.string()).safeParse(entry.parameters.chosenAmong);
+    return seen.success && members.every(({ id }) => seen.data.includes(id));
   });
 }

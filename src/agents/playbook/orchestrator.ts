@@ -68,40 +68,44 @@ function search(view: View): Moves {
   const trained = answersOf(view, 'delegate_training', standing);
   const evaluated = answersOf(view, 'delegate_evaluation', standing);
   const tuned = answersOf(view, 'delegate_tuning', standing);
-  const now = (tuned.length >= evaluated.length ? tuned.at(-1) : evaluated.at(-1)) ?? trained.at(-1) ?? null;
-  const over = now === null ? 'the state of the search is unknown' : reasonToStop(now, tuned.length);
   const unseen = trained.length + tuned.length > evaluated.length;
-  // Out of time: the final evaluation builds the ensemble itself, without a round of its own.
-  if (unseen && !(now?.stopped || (now && now.secondsLeft <= 0))) {
-    return [{ tool: 'delegate_evaluation', input: { final: false } }];
+  const now = (unseen ? (tuned.at(-1) ?? trained.at(-1)) : evaluated.at(-1)) ?? null;
+  if (now === null) return finalEvaluation('its state could not be read');
+
+  const limit = limitReached(now);
+  // The final evaluation builds the ensemble too: none of what little is left goes into a round before it.
+  if (limit !== null) return finalEvaluation(limit);
+  if (unseen) return [{ tool: 'delegate_evaluation', input: { final: false } }];
+  // Judged after an evaluation, for the ensemble may gain where no single model did. One round is always tuned.
+  if (tuned.length > 0 && now.modelsSinceGain >= now.patience) {
+    return finalEvaluation(`the last ${now.modelsSinceGain} models brought no gain that counts`);
   }
-  if (over === null) {
-    return [
-      {
-        tool: 'delegate_tuning',
-        input: { round: tuned.length + 1 },
-        why: `${now?.best?.name} leads with ${formatScore(now?.best?.score ?? 0)} and there is time: small changes around the best may gain more.`,
-      },
-    ];
-  }
+  const leader = now.best
+    ? `${now.best.name} leads with ${formatScore(now.best.score)}`
+    : 'Nothing leads yet';
   return [
     {
-      tool: 'delegate_evaluation',
-      input: { final: true },
-      why: `The search ends: ${over}. Now the sealed rows are scored, once.`,
+      tool: 'delegate_tuning',
+      input: { round: tuned.length + 1 },
+      why: `${leader} and there is time: small changes around the best may gain more.`,
     },
   ];
 }
 
-function reasonToStop(now: Standing, roundsTuned: number): string | null {
+const finalEvaluation = (why: string): Moves => [
+  {
+    tool: 'delegate_evaluation',
+    input: { final: true },
+    why: `The search ends: ${why}. Now the sealed rows are scored, once.`,
+  },
+];
+
+function limitReached(now: Standing): string | null {
   if (now.stopped === 'cancelled') return 'the job was cancelled and the best so far is kept';
   if (now.goalReached) return 'the goal is reached';
   if (now.trialsLeft === 0) return 'all trials are used';
   if (now.stopped === 'deadline' || now.secondsLeft < now.cheapestTrialSeconds * 2 + 1)
     return 'the time is used';
-  if (roundsTuned > 0 && now.modelsSinceGain >= now.patience) {
-    return `the last ${now.modelsSinceGain} models brought no gain that counts`;
-  }
   return null;
 }
 

@@ -4,7 +4,12 @@ import { called, type Moves, type View } from './view.ts';
 const assignment = z.object({ group: z.string(), trials: z.array(z.record(z.string(), z.unknown())) });
 const failure = z.object({ ok: z.literal(false), error: z.object({ code: z.string() }) });
 /** Refusals after which no other trial would be taken either. */
-const SEARCH_OVER: ReadonlySet<string> = new Set(['STOPPED', 'GOAL_REACHED', 'MAX_TRIALS_REACHED']);
+const SEARCH_OVER: ReadonlySet<string> = new Set([
+  'STOPPED',
+  'GOAL_REACHED',
+  'MAX_TRIALS_REACHED',
+  'TIME_USED',
+]);
 
 export function subTrainerPlaybook(view: View): Moves {
   const { trials } = assignment.parse(view.task);

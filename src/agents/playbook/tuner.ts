@@ -12,14 +12,13 @@ const brief = z.object({
   parallel: z.int(),
   seed: z.number(),
   trialsLeft: z.int().nullable(),
-  rows: z.number(),
+  secondsLeft: z.number(),
 });
 const leaderboard = z.array(
   z.object({
     name: z.string(),
     family: z.enum(FAMILIES),
-    score: z.number(),
-    quick: z.boolean(),
+    seconds: z.number(),
     parameters: z.record(z.string(), z.unknown()),
   }),
 );
@@ -27,6 +26,8 @@ type Entry = z.output<typeof leaderboard>[number];
 
 /** Families tuned in one round: the strongest, by their best configuration. */
 const FAMILIES_PER_ROUND = 3;
+/** A family whose trials take more of what is left than this is too dear to be tuned. */
+const DEAREST_SHARE = 0.4;
 /** One proposal in this many is drawn from the whole space, so that the search is not caught where it began. */
 const EXPLORE_EVERY = 4;
 
@@ -39,10 +40,10 @@ export function tunerPlaybook(view: View): Moves {
   if (!job || !board)
     return [{ tool: 'finish', input: { outcome: 'Brief or leaderboard could not be read.' } }];
 
-  const count = Math.min(Math.max(6, job.parallel * 2), job.trialsLeft ?? Number.POSITIVE_INFINITY);
-  const proposals = propose(board, count, randomStream(job.seed, round), round);
+  const wanted = Math.min(Math.max(6, job.parallel * 2), job.trialsLeft ?? Number.POSITIVE_INFINITY);
+  const proposals = propose(board, wanted, job.secondsLeft, job.seed, round);
   if (proposals.length === 0)
-    return [{ tool: 'finish', input: { outcome: 'No family here has parameters to tune.' } }];
+    return [{ tool: 'finish', input: { outcome: 'No family with parameters to tune fits the time left.' } }];
   const families = [...new Set(proposals.map(({ source }) => source.name))].join(', ');
   return proposals.map(({ trial }, index) => ({
     tool: 'train_trial',
@@ -60,19 +61,22 @@ interface Proposal {
   trial: TrialRequest;
 }
 
-/** Proposals take turns over the strongest families, the strongest one twice as often. */
-function propose(board: readonly Entry[], count: number, random: () => number, round: number): Proposal[] {
-  const leaders = [...new Map(board.toReversed().map((entry) => [entry.family, entry])).values()].reverse();
-  const tunable = leaders
-    .filter((entry) => SEARCH_SPACES[entry.family] !== undefined)
-    .sort((a, b) => board.indexOf(a) - board.indexOf(b))
-    .slice(0, FAMILIES_PER_ROUND);
-  const [first] = tunable;
+/** Proposals take turns over the strongest families that there is time for, the strongest one twice as often. */
+function propose(
+  board: readonly Entry[],
+  wanted: number,
+  secondsLeft: number,
+  seed: number,
+  round: number,
+): Proposal[] {
+  const random = randomStream(seed, round);
+  const leaders = strongest(board, secondsLeft);
+  const [first] = leaders;
   if (!first) return [];
-  const turns = [first, ...tunable];
+  const turns = [first, ...leaders];
   const known = new Set(board.map((entry) => fingerprint(entry.family, entry.parameters)));
   const proposals: Proposal[] = [];
-  for (let attempt = 0; proposals.length < count && attempt < count * 10; attempt += 1) {
+  for (let attempt = 0; proposals.length < wanted && attempt < wanted * 10; attempt += 1) {
     const source = turns[attempt % turns.length] ?? first;
     const space: SearchSpace = SEARCH_SPACES[source.family] ?? {};
     const explore = attempt % EXPLORE_EVERY === EXPLORE_EVERY - 1;
@@ -80,9 +84,26 @@ function propose(board: readonly Entry[], count: number, random: () => number, r
     const mark = fingerprint(source.family, parameters);
     if (known.has(mark)) continue;
     known.add(mark);
-    proposals.push({ source, trial: asTrial(source.family, parameters, `${round}.${proposals.length + 1}`) });
+    proposals.push({
+      source,
+      trial: asTrial(source.family, parameters, `${round}.${proposals.length + 1}`),
+    });
   }
-  return proposals;
+  // The dearest start first: a long trial that starts last leaves the other cores idle.
+  return proposals.sort((a, b) => b.source.seconds - a.source.seconds);
+}
+
+/** The best configuration of each tunable family, best first; without the families too dear for the time left. */
+function strongest(board: readonly Entry[], secondsLeft: number): Entry[] {
+  const bestOfFamily = new Map<Family, Entry>();
+  for (const entry of board) {
+    if (SEARCH_SPACES[entry.family] && !bestOfFamily.has(entry.family)) bestOfFamily.set(entry.family, entry);
+  }
+  const dearest = (family: Family) =>
+    Math.max(...board.filter((entry) => entry.family === family).map(({ seconds }) => seconds));
+  return [...bestOfFamily.values()]
+    .filter(({ family }) => dearest(family) <= secondsLeft * DEAREST_SHARE)
+    .slice(0, FAMILIES_PER_ROUND);
 }
 
 const NAMES: Readonly<Record<Exclude<Family, 'ENSEMBLE'>, string>> = {

@@ -37,7 +37,7 @@ export const buildEnsemble = agentTool({
           name: `Ensemble (${weights.length} of ${trialIds.length} models)`,
           family: 'ENSEMBLE',
           isQuick: false,
-          parameters: { weights: result.weights },
+          parameters: { weights: result.weights, chosenAmong: trialIds },
           result,
         });
       },

@@ -16,6 +16,7 @@ export interface Brief {
   seed: number;
   timeBudgetSeconds: number;
   trialsLeft: number | null;
+  secondsLeft: number;
   /** The person's words: data for whoever can read them, never an order to the code. */
   instructions: string | null;
 }
@@ -32,7 +33,7 @@ export const readBrief = agentTool({
       input: {},
       quiet: true,
       async run() {
-        const { board, job, slots, seed } = agent.team;
+        const { board, budget, job, slots, seed } = agent.team;
         return {
           task: board.profile?.task ?? 'unknown',
           metric: board.metric,
@@ -41,6 +42,7 @@ export const readBrief = agentTool({
           seed,
           timeBudgetSeconds: job.options.timeBudgetSeconds,
           trialsLeft: trialsLeft(agent.team),
+          secondsLeft: Math.round(budget.searchLeft),
           instructions: job.options.instructions,
         };
       },
@@ -54,7 +56,6 @@ export interface LeaderboardEntry {
   family: string;
   score: number;
   seconds: number;
-  quick: boolean;
   parameters: Readonly<Record<string, unknown>>;
 }
 
@@ -75,7 +76,6 @@ export const readLeaderboard = agentTool({
           family: trial.family,
           score: trial.score,
           seconds: trial.wallSeconds,
-          quick: trial.isQuick,
           parameters: trial.parameters,
         }));
       },

@@ -60,7 +60,8 @@ export const trainTrial = agentTool({
           label: trial.name,
           // Boosters stop by themselves at the limit; the grace is for finishing the fold and for those that can't.
           timeoutSeconds: Math.min(timeLimitSeconds * 1.25 + 5, budget.searchLeft + budget.reserve / 2),
-          softSignal: team.searchSignal,
+          // What every score is held against costs next to nothing: reaching the goal does not stop it.
+          softSignal: trial.family === 'BASELINE' ? team.stopSignal : team.searchSignal,
           once: true,
         });
       },
@@ -89,14 +90,15 @@ function refuse({ team }: AgentContext, trial: TrialRequest): StepError | null {
   const { board, budget } = team;
   const { maxTrials, goalScore } = team.job.options;
   const no = (code: string, message: string): StepError => ({ code, message, hint: null });
-  if (board.profile && board.reaches(goalScore)) return no('GOAL_REACHED', 'The goal is reached.');
-  if (team.searchSignal.aborted) return no('STOPPED', 'The search is over.');
+  if (team.stopSignal.aborted) return no('STOPPED', 'The search is over.');
   if (trial.family === 'BASELINE') return null;
+  if (board.profile && board.reaches(goalScore)) return no('GOAL_REACHED', 'The goal is reached.');
   if (maxTrials !== null && board.trialsStarted >= maxTrials) {
     return no('MAX_TRIALS_REACHED', `All ${maxTrials} trials are used.`);
   }
   // The first model is tried whatever the estimate says: something usable beats nothing.
   if (board.best() === null && trial.quick && budget.searchLeft > 0) return null;
+  if (budget.searchLeft === 0) return no('TIME_USED', 'The time for training is used.');
   if (!budget.fits(trial.family)) {
     const needed = budget.estimate(trial.family).toFixed(0);
     return no(
