@@ -5,11 +5,17 @@ import type { RunJob } from '../../src/jobs/run.ts';
 import { openRig } from './rig.ts';
 
 /*
- * A server with a toy pipeline, run as a process of its own so that it can be killed: `node crash-server.ts DATA_DIR STEPS`.
- * Says `running` when the pipeline begins and `ended` when the job has.
+ * A server with a toy pipeline, run as a process of its own so that it can be killed: `node crash-server.ts DATA_DIR STEPS ODDS`.
+ * Says `running` when the pipeline begins and `ended` when the job has. Before and after every change it makes it kills
+ * itself, as hard as anyone else could, with the given odds.
  */
-const [, , dataDir = '', stepCount = '1'] = process.argv;
-const rig = await openRig({ dataDir });
+const [, , dataDir = '', stepCount = '1', odds = '0'] = process.argv;
+const rig = await openRig({
+  dataDir,
+  betweenChanges() {
+    if (Math.random() < Number(odds)) process.kill(process.pid, 'SIGKILL');
+  },
+});
 await rig.leftovers.removeAll();
 
 const pipeline: RunJob = async ({ job, recorder }) => {

@@ -9,7 +9,8 @@ import { blobsOf, followToEnd, oneTo, openRig, pause, type Rig, sequencesOf, sta
 
 const SERVER = join(import.meta.dirname, 'crash-server.ts');
 const STEPS = 150;
-const KILLS = 12;
+const SELF_KILLS = 10;
+const KILLS = 6;
 
 describe('kill -9', () => {
   let rig: Rig;
@@ -22,44 +23,50 @@ describe('kill -9', () => {
     await rig.remove();
   });
 
-  /** Starts a server on the rig's folder and resolves once it says `word` or, when null, has ended. */
-  const serve = async (word: string | null): Promise<ChildProcess> => {
-    server = spawn(process.execPath, [SERVER, rig.dataDir, String(STEPS)], {
+  const start = (odds = 0): ChildProcess =>
+    spawn(process.execPath, [SERVER, rig.dataDir, String(STEPS), String(odds)], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    if (!server.stdout) throw new Error('no output');
+  /** What the server says until it says `word` or is no more. */
+  const listen = async (to: ChildProcess, word?: string): Promise<string[]> => {
     const lines: string[] = [];
-    for await (const line of createInterface(server.stdout)) {
+    if (!to.stdout) throw new Error('The server has no output.');
+    for await (const line of createInterface(to.stdout)) {
       lines.push(line);
-      if (line === word) return server;
+      if (line === word) break;
     }
-    expect(lines).toEqual(['running', 'ended']);
-    return server;
+    return lines;
+  };
+  const ended = async (process: ChildProcess): Promise<void> => {
+    if (process.exitCode === null && process.signalCode === null) await once(process, 'exit');
+    if (process.signalCode !== 'SIGKILL') throw new Error('The job ended before it was killed often enough.');
   };
 
   it('at any moment: the job succeeds, no finished step runs again, no event is missing, no file is left over', async () => {
     const id = await startJob(rig);
     await rig.close();
-    for (let kill = 1; kill <= KILLS; kill += 1) {
-      // Half of them at work, half at any moment from the first instruction of the process on.
-      if (kill % 2) {
-        await serve('running');
-        await pause(Math.random() * 80);
-      } else {
-        server = spawn(process.execPath, [SERVER, rig.dataDir, String(STEPS)], { stdio: 'ignore' });
-        await pause(Math.random() * 1000);
-      }
-      if (server?.exitCode !== null) throw new Error('The job ended before it was killed often enough.');
-      server.kill('SIGKILL');
-      if (server.exitCode === null && server.signalCode === null) await once(server, 'exit');
+    // By its own hand right before or after a change, where it would hurt.
+    for (let kill = 1; kill <= SELF_KILLS; kill += 1) {
+      server = start(0.03);
+      await listen(server);
+      await ended(server);
     }
-    await serve(null);
+    // From outside: at work, and at any moment from the first instruction on.
+    for (let kill = 1; kill <= KILLS; kill += 1) {
+      server = start();
+      if (kill % 2) await listen(server, 'running');
+      await pause(Math.random() * (kill % 2 ? 80 : 500));
+      server.kill('SIGKILL');
+      await ended(server);
+    }
+    server = start();
+    expect(await listen(server)).toEqual(['running', 'ended']);
 
     rig = await openRig({ dataDir: rig.dataDir });
     const updates = await followToEnd(rig, id);
     const job = updates.at(-1)?.job;
     expect(job).toMatchObject({ status: 'SUCCEEDED', progress: 1 });
-    expect(job?.attempt).toBeGreaterThan(KILLS / 2);
+    expect(job?.attempt).toBeGreaterThan(5);
     expect(sequencesOf(updates)).toEqual(oneTo(job?.lastSequence ?? 0));
 
     // Each step finished once, in the journal and in the log alike, and never ran after that.
@@ -78,7 +85,7 @@ describe('kill -9', () => {
     expect(new Set(executions).size).toBe(executions.length);
     // What was killed in the middle ran twice; all else once.
     expect(executions.length).toBeGreaterThanOrEqual(STEPS);
-    expect(executions.length).toBeLessThanOrEqual(STEPS + KILLS);
+    expect(executions.length).toBeLessThanOrEqual(STEPS + SELF_KILLS + KILLS);
 
     const { rows } = await rig.jobs.artifacts(id, null, { limit: 100 });
     expect(rows.map((row) => row.name).sort()).toEqual(['part-0.txt', 'part-1.txt', 'part-2.txt']);

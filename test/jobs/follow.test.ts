@@ -139,6 +139,16 @@ describe('following a job', () => {
     }
   });
 
+  it('needs no poll while the bus delivers, however much is written at once', async () => {
+    const followers = new Followers(rig.store, 2 ** 31 - 1);
+    const following = oneTo(5).map(() => collect(followers.follow(id, { after: null, signal: never })));
+    await pause(5);
+    await Promise.all(oneTo(40).map((n) => write(n)));
+    await end();
+    for (const updates of await Promise.all(following))
+      expect(sequencesOf(updates)).toEqual(oneTo(824).slice(2));
+  });
+
   it('of an ended job: the snapshot and the end, or the replay and the end', async () => {
     await end();
     expect(await collect(rig.jobs.follow(id, { after: null, signal: never }))).toHaveLength(1);

@@ -19,13 +19,25 @@ import type { RunLimits } from '../../src/jobs/watch.ts';
 
 /** The real parts of one server, as src/app.ts puts them together, on a folder of their own. */
 export async function openRig(
-  options: { dataDir?: string; bus?: Bus; maxQueuedJobs?: number; now?: () => Date } = {},
+  options: {
+    dataDir?: string;
+    bus?: Bus;
+    maxQueuedJobs?: number;
+    now?: () => Date;
+    /** Called before and after everything that leaves something behind: each write and each blob. */
+    betweenChanges?: () => void;
+  } = {},
 ) {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'sproutml-jobs-')));
   const database = openDatabase(dataDir);
+  const blobs = await openDiskBlobStore(join(dataDir, 'blobs'));
+  if (options.betweenChanges) {
+    database.write = between(database.write, options.betweenChanges);
+    blobs.put = between(blobs.put, options.betweenChanges);
+    blobs.delete = between(blobs.delete, options.betweenChanges);
+  }
   const bus = options.bus ?? createMemoryBus();
   const store = new JobStore({ database, bus, ...(options.now ? { now: options.now } : {}) });
-  const blobs = await openDiskBlobStore(join(dataDir, 'blobs'));
   const logger = pino({ level: 'silent' });
   const destroyedSandboxes: JobId[] = [];
   const leftovers = new LeftoverRemover({
@@ -63,6 +75,17 @@ export async function openRig(
       await rm(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+/** The same operation with `moment` before and after it. */
+function between<F extends (...args: never[]) => Promise<unknown>>(operation: F, moment: () => void): F {
+  const wrapped = async (...args: Parameters<F>): Promise<unknown> => {
+    moment();
+    const value = await operation(...args);
+    moment();
+    return value;
+  };
+  return wrapped as F;
 }
 
 export type Rig = Awaited<ReturnType<typeof openRig>>;
