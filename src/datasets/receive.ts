@@ -101,7 +101,8 @@ async function store(
       throw sent.reason;
     }
     if (stored.status === 'rejected') throw stored.reason;
-    return { filename: file.filename, blob: stored.value };
+    // The parser leaves an empty file name out, whatever its types say.
+    return { filename: file.filename ?? '', blob: stored.value };
   } catch (error) {
     if (error instanceof SproutError || !isRequestError(error)) throw error;
     throw new InvalidDatasetError(

@@ -243,7 +243,7 @@ const empty = (message: string) =>
 
 const tooManyColumns = (message: string) =>
   new InvalidDatasetError('TOO_MANY_COLUMNS', message, {
-    hint: 'Keep the columns that matter, or raise MAX_COLUMNS on the server. Do the rows end with line breaks?',
+    hint: 'See that rows end with line breaks, keep the columns that matter, or raise MAX_COLUMNS on the server.',
   });
 
 const toError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));

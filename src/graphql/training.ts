@@ -31,6 +31,7 @@ import {
   checkOptions,
   DEFAULT_TIME_BUDGET_SECONDS,
   toJobOptions,
+  withTrimmedNames,
 } from './training-options.ts';
 
 export const StartTrainingInput = builder.inputType('StartTrainingInput', {
