@@ -31,8 +31,8 @@ export async function attendJob(
       after: 0,
       signal: leaving.signal,
       onReconnecting(reason) {
+        if (!lost) display.note(`Connection lost (${reason}), trying again …`);
         lost = true;
-        display.note(`Connection lost (${reason}), trying again …`);
       },
     });
     for await (const update of updates) {

@@ -48,10 +48,10 @@ export function refused({ __typename, code, message, hint }: UnionError): Sprout
 
 /** A top-level GraphQL error as the coded error it stands for. */
 export function graphQLError(problem: { message: string; extensions?: unknown }): SproutError {
-  const { code, hint } = (problem.extensions ?? {}) as { code?: unknown; hint?: unknown };
+  const { code, hint, id } = (problem.extensions ?? {}) as { code?: unknown; hint?: unknown; id?: unknown };
   return new SproutError(
     typeof code === 'string' ? code : 'SERVER_ERROR',
-    problem.message,
+    typeof id === 'string' ? `${problem.message} (id ${id})` : problem.message,
     typeof hint === 'string' ? { hint } : {},
   );
 }
