@@ -75,7 +75,7 @@ def _run(target: str, table: list[list[str]]) -> Path:
         prepare.run({"seed": SEED})
         results = []
         for trial_id, family in (("b", "BASELINE"), ("l", "LIGHTGBM"), ("k", "KNN")):
-            params = {"rounds": 30} if family == "LIGHTGBM" else {}
+            params = {"rounds": 60, "feature_fraction": 0.5} if family == "LIGHTGBM" else {}
             request = {"trialId": trial_id, "family": family, "params": params, "timeLimitSeconds": 60, "threads": 2, "seed": SEED}
             results.append(train.run(request))
         results.append({"family": "ENSEMBLE", "parameters": {}, **ensemble.run({"trialId": "e", "trialIds": ["l", "k"], "rounds": 10})})

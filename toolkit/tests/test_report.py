@@ -78,6 +78,11 @@ def test_markup_in_headers_labels_names_and_decisions_is_shown_as_text() -> None
     assert page.tags.count("title") == 1 + page.tags.count("svg") - 1  # one of the page, one of each plot, none of the brand
 
 
+def test_a_label_with_dollar_signs_is_no_formula() -> None:
+    root = ElementTree.parse(hostile() / "out" / "plots" / "confusion-matrix.svg").getroot()
+    assert MATH_LABEL in [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]
+
+
 @pytest.mark.parametrize("job", JOBS)
 def test_an_id_on_the_page_is_unique_and_every_link_leads_somewhere(job) -> None:
     page = page_of(job())
