@@ -218,7 +218,7 @@ def _codes(column: _Column, values: pd.Series) -> np.ndarray:
 def _date_parts(values: pd.Series) -> tuple[np.ndarray, list[str]]:
     dates = pd.to_datetime(values)
     elapsed = (dates - pd.Timestamp("2000-01-01")) / _DAY
-    parts = [dates.dt.year, dates.dt.month, dates.dt.day, dates.dt.weekday, dates.dt.hour, elapsed]
+    parts = [dates.dt.year, dates.dt.month, dates.dt.day, dates.dt.day_of_week, dates.dt.hour, elapsed]
     block = np.column_stack([part.to_numpy(dtype=float, na_value=np.nan) for part in parts])
     return block, ["year", "month", "day", "weekday", "hour", "days elapsed"]
 

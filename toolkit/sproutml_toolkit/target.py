@@ -7,7 +7,7 @@ Rules, in this order, when the task is not given:
 4. All other numbers are REGRESSION.
 
 Classes are ordered as numbers when all are numbers, else by their text. In a BINARY task the positive class is the one
-that says yes in common words (yes, true, 1, positive, >50K …) when exactly one of the two does; else the last in that
+that says yes in common words (yes, true, positive, >50K …) when exactly one of the two does; else the last in that
 order, as in scikit-learn. It is class number 1.
 """
 
@@ -27,7 +27,7 @@ _MAX_INFERRED_CLASSES_OF_NUMBERS = 10
 _ROWS_PER_CLASS_OF_NUMBERS = 5
 _MIN_ROWS = 10
 _POSITIVE = re.compile(
-    r"(?i)^(yes|y|true|t|1|1\.0|\+1|\+|pos|positive|on|success|succeeded|churn|churned|default|defaulted|fraud|spam|bad|"
+    r"(?i)^(yes|y|true|t|\+|pos|positive|on|success|succeeded|churn|churned|default|defaulted|fraud|spam|bad|"
     r"survived|malignant|abnormal|fail|failed|failure|sick|disease|present|>.*)\.?$"
 )
 

@@ -1,0 +1,129 @@
+"""Every family learns every task, repeats itself, and never sees the targets of the rows it is scored on."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from job_folder import JobFolder, code_of
+from sproutml_toolkit import train, workspace
+from sproutml_toolkit.families import _MODULES
+from sproutml_toolkit.families.fold import Fold
+from sproutml_toolkit.features import FORMS, FeatureEncoder
+
+QUICK = {
+    "LIGHTGBM": {"rounds": 30},
+    "CATBOOST": {"rounds": 30},
+    "RANDOM_FOREST": {"n_estimators": 20},
+    "EXTRA_TREES": {"n_estimators": 20},
+    "MLP": {"hidden": [16], "learning_rate": 0.02, "epochs": 20},
+}
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> JobFolder:
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(120, 2))
+    rows = [[f"{a:.3f}", f"{b:.3f}", "left" if a < -0.4 else "right" if a > 0.4 else "middle"] for a, b in x]
+    return JobFolder(tmp_path_factory.mktemp("three")).write_rows(["a", "b", "side"], rows).ready("side", folds=3)
+
+
+@pytest.fixture(scope="module")
+def values(tmp_path_factory: pytest.TempPathFactory) -> JobFolder:
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(120, 2))
+    rows = [[f"{a:.3f}", f"{b:.3f}", "ab"[i % 2], f"{5 + 2 * a - b + (i % 2):.4f}"] for i, (a, b) in enumerate(x)]
+    return JobFolder(tmp_path_factory.mktemp("values")).write_rows(["a", "b", "k", "y"], rows).ready("y", folds=3)
+
+
+@pytest.mark.parametrize("name", [family for family in _MODULES if family != "BASELINE"])
+@pytest.mark.parametrize("kind", ["mixed", "three", "values"])
+def test_a_family_beats_the_baseline(name: str, kind: str, request: pytest.FixtureRequest) -> None:
+    job = request.getfixturevalue(kind)
+    baseline = job.train("baseline", "BASELINE")
+    result = job.train(f"beats-{name}", name, params=QUICK.get(name, {}))
+    better = result["score"] > baseline["score"] if kind == "mixed" else result["score"] < baseline["score"]
+    assert better, (result["score"], baseline["score"])
+    assert len(result["foldScores"]) == len(np.unique(np.load(job.folder / workspace.FOLDS)))
+    trial = job.trial(f"beats-{name}")
+    if kind != "values":
+        assert np.allclose(trial.oof.sum(axis=1), 1.0)
+
+
+@pytest.mark.parametrize("name", list(_MODULES))
+def test_the_same_request_gives_the_same_bytes(mixed: JobFolder, name: str) -> None:
+    kept = []
+    for _ in range(2):
+        mixed.train("again", name, params=QUICK.get(name, {}))
+        kept.append((mixed.folder / "work/trials/again/oof.npy").read_bytes())
+    assert kept[0] == kept[1]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_encoder_is_fitted_on_training_rows_alone(mixed: JobFolder, form: str) -> None:
+    """Whatever the validation rows hold, cells or targets, what was fitted stays the same."""
+    with mixed.inside():
+        table, folds, plan = workspace.load_train(), workspace.load_folds(), workspace.load_plan()
+    held = folds == 0
+    rng = np.random.default_rng(0)
+    shuffled = workspace.Table(table.X.copy(), table.y.copy(), table.row_ids)
+    order = rng.permutation(np.flatnonzero(held))
+    shuffled.X.loc[held] = table.X.loc[order].to_numpy()
+    shuffled.y[held] = 1 - table.y[held]
+    matrices = []
+    for source in (table, shuffled):
+        base = Fold(source.X, source.y, source.X, source.y, "BINARY", "ROC_AUC", 2, plan["features"], 1, 1)
+        fold, _ = train._compact(base, source, held)
+        encoder, matrix, _ = fold.encode(form)
+        matrices.append((matrix.values, encoder.transform(table.X[held]).values))
+    assert np.array_equal(matrices[0][0], matrices[1][0], equal_nan=True)
+    assert np.array_equal(matrices[0][1], matrices[1][1], equal_nan=True)
+
+
+def test_target_encoding_of_a_training_row_does_not_know_its_own_target(job: JobFolder) -> None:
+    """A column that names each row once says nothing: its encoding must not follow the target."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 300)
+    import pandas as pd
+
+    X = pd.DataFrame({"id": [f"row {i}" for i in range(300)]}, dtype=object)
+    encoder = FeatureEncoder([{"name": "id", "kind": "category"}], "ordinal", "BINARY", 0)
+    encoded = encoder.fit_transform(X, y).values[:, -1]
+    assert abs(np.corrcoef(encoded, y)[0, 1]) < 0.5
+    assert len(np.unique(encoded.round(6))) < 10
+
+
+def test_a_family_that_would_not_finish_in_time_is_stopped_after_its_first_fold(mixed: JobFolder) -> None:
+    assert code_of(mixed.train, "slow", "KNN", timeLimitSeconds=0.0, threads=1) == "TRIAL_TOO_SLOW"
+    assert not Path(mixed.folder, "work/trials/slow").exists()
+
+
+@pytest.mark.parametrize("name", ["LIGHTGBM", "CATBOOST", "RANDOM_FOREST", "EXTRA_TREES", "MLP"])
+def test_a_family_that_stops_early_leaves_a_usable_model_at_its_deadline(mixed: JobFolder, name: str) -> None:
+    result = mixed.train("hurried", name, timeLimitSeconds=0.0)
+    assert 0.0 <= result["score"] <= 1.0
+
+
+def test_an_unknown_family_is_refused_and_an_unknown_parameter_is_said(
+    mixed: JobFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert code_of(mixed.train, "x", "XGBOOST") == "FAMILY_UNKNOWN"
+    mixed.train("x", "LIGHTGBM", params={"rounds": 5, "colour": 1})
+    assert "LIGHTGBM has no parameter colour" in capsys.readouterr().out
+
+
+def test_a_parameter_the_library_refuses_fails_the_trial_not_the_toolkit(mixed: JobFolder) -> None:
+    assert code_of(mixed.train, "x", "LIGHTGBM", params={"num_leaves": -3}) == "TRIAL_FAILED"
+    assert code_of(mixed.train, "x", "RANDOM_FOREST", params={"criterion": "magic"}) == "TRIAL_FAILED"
+
+
+def test_an_ensemble_is_no_worse_than_its_best_member_on_the_rows_it_was_chosen_on(mixed: JobFolder) -> None:
+    results = [mixed.train(name.lower(), name, params=QUICK.get(name, {})) for name in ("LIGHTGBM", "LINEAR", "BASELINE")]
+    ensemble = mixed.ensemble("together", ["lightgbm", "linear", "baseline"])
+    assert ensemble["score"] >= max(result["score"] for result in results)
+    assert sum(ensemble["weights"].values()) == pytest.approx(1.0)
+    assert "baseline" not in ensemble["weights"]
+    with mixed.inside():
+        trial, train_rows = workspace.load_trial("together"), workspace.load_train()
+        scores = trial.model.predict_scores(train_rows.X)
+    assert scores.shape == trial.oof.shape
+    assert code_of(mixed.ensemble, "nested", ["together"]) == "REQUEST_INVALID"
