@@ -29,8 +29,11 @@ const DISK_RESERVE_BYTES = 256 * 1024 ** 2;
 /** How long output may stay open after the process ended before it is cut off. */
 const OUTPUT_GRACE_MILLISECONDS = 2_000;
 
+/** Names by number; of two names for one number the customary one comes first, and a Map keeps the last. */
 const SIGNALS = new Map<number, string>(
-  Object.entries(constants.signals).map(([name, number]) => [number, name]),
+  Object.entries(constants.signals)
+    .reverse()
+    .map(([name, number]) => [number, name]),
 );
 
 /** What the supervisor needs of the containment it works for. */

@@ -37,7 +37,8 @@ class ToolkitSession implements Toolkit {
   #zygote: Zygote | null = null;
   #warm: boolean;
   #restartsLeft = RESTARTS;
-  #closed = false;
+  /** Aborted by `close`, with the error that calls then reject with. */
+  readonly #closing = new AbortController();
 
   constructor(sandbox: Sandbox, options: ToolkitOptions) {
     this.#sandbox = sandbox;
@@ -55,8 +56,9 @@ class ToolkitSession implements Toolkit {
   }
 
   async call(command: string, request: unknown, options: ToolkitCallOptions): Promise<unknown> {
-    if (this.#closed) throw closedError();
-    options.signal?.throwIfAborted();
+    const { signal: closing } = this.#closing;
+    const signal = AbortSignal.any([closing, ...(options.signal === undefined ? [] : [options.signal])]);
+    signal.throwIfAborted();
     const startedAt = performance.now();
     while (this.#warm) {
       const zygote = this.#living(options);
@@ -64,7 +66,7 @@ class ToolkitSession implements Toolkit {
       try {
         return await zygote.call(command, request, remaining());
       } catch (error) {
-        if (this.#closed) throw closedError();
+        closing.throwIfAborted();
         // It died before this command began: nothing was done yet, so the next one may do it.
         if (!(error instanceof ZygoteGone)) throw error;
         options.onLog?.('WARNING', `The warm toolkit process could not take "${command}": ${error.message}`);
@@ -75,12 +77,14 @@ class ToolkitSession implements Toolkit {
     function remaining(): ToolkitCallOptions {
       const timeoutMs = options.timeoutMs - (performance.now() - startedAt);
       if (timeoutMs <= 0) throw stepDeadline(command);
-      return { ...options, timeoutMs };
+      return { ...options, timeoutMs, signal };
     }
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#closing.abort(
+      new SproutError('TOOLKIT_CLOSED', 'The toolkit was closed; the command did not finish.'),
+    );
     await this.#zygote?.close();
   }
 
@@ -114,8 +118,4 @@ class ToolkitSession implements Toolkit {
 function describe(ended: Zygote['ended']): string {
   if (ended === null) return 'unknown reason';
   return ended.reason === 'exited' ? (ended.signal ?? `exit code ${ended.code}`) : ended.reason;
-}
-
-function closedError(): SproutError {
-  return new SproutError('TOOLKIT_CLOSED', 'The toolkit was closed while the command ran.');
 }
