@@ -19,6 +19,7 @@ export interface Bubblewrap {
 
 /** Where the job's folder is inside. */
 const JOB = '/job';
+/** Both are memory, and beyond what the watchdog counts. */
 const TMP_BYTES = 256 * 1024 ** 2;
 const SHM_BYTES = 64 * 1024 ** 2;
 /** Address space that is reserved but never used: thread stacks, allocator arenas, mapped libraries. */

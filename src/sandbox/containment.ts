@@ -112,6 +112,7 @@ async function tryOut(tools: Bubblewrap, environment: PythonEnvironment | null):
     const started = await startSupervised(launch, command, {
       memoryBytes: PROBE_MEMORY,
       volume: folder,
+      diskReserveBytes: 0,
       killTree: (child) => void child.kill('SIGKILL'),
     });
     const exit = await started.exit;
@@ -126,6 +127,9 @@ async function tryOut(tools: Bubblewrap, environment: PythonEnvironment | null):
 
 function hintFor(complaint: string): string {
   if (/Unknown option/i.test(complaint)) return 'bubblewrap 0.8 or newer is needed.';
+  if (/failed to execute/i.test(complaint)) {
+    return 'The interpreter can be read by its owner only: chmod -R a+rX its folder, or run the server as its owner.';
+  }
   if (/mount proc|\/proc/i.test(complaint)) {
     return 'This container masks /proc: run it with --security-opt systempaths=unconfined, or accept plain processes.';
   }

@@ -24,8 +24,6 @@ export interface Launch {
 /** Often enough that a process touching memory as fast as it can overshoots by a few hundred MB. */
 const WATCH_MILLISECONDS = 100;
 const DISK_EVERY = 10;
-/** A volume with less than this left is about to fail for the server too. */
-const DISK_RESERVE_BYTES = 256 * 1024 ** 2;
 /** How long output may stay open after the process ended before it is cut off. */
 const OUTPUT_GRACE_MILLISECONDS = 2_000;
 
@@ -40,8 +38,9 @@ const SIGNALS = new Map<number, string>(
 export interface Supervision {
   /** Of the whole tree; past it the tree is killed. */
   memoryBytes: number;
-  /** A path on the volume that must not fill up. */
+  /** A path on the volume that must not fill up, and what must stay free on it. */
   volume: string;
+  diskReserveBytes: number;
   /** Ends the process and all its descendants; also called once it has ended, for those that outlived it. */
   killTree(child: ChildProcess): void;
   onStarted?(pid: number): void;
@@ -179,7 +178,7 @@ function exitOf(
 
 async function watchResources(
   pid: number,
-  limits: Pick<Supervision, 'memoryBytes' | 'volume'>,
+  limits: Pick<Supervision, 'memoryBytes' | 'volume' | 'diskReserveBytes'>,
   signal: AbortSignal,
   stop: (reason: 'memory' | 'disk') => void,
 ): Promise<void> {
@@ -189,7 +188,7 @@ async function watchResources(
     if ((await treeMemoryBytes(pid, limits.memoryBytes)) > limits.memoryBytes) stop('memory');
     if (tick % DISK_EVERY === 0) {
       const volume = await statfs(limits.volume);
-      if (volume.bavail * volume.bsize < DISK_RESERVE_BYTES) stop('disk');
+      if (volume.bavail * volume.bsize < limits.diskReserveBytes) stop('disk');
     }
   }
 }

@@ -21,6 +21,7 @@ import {
 } from './sandbox.ts';
 
 const run = promisify(execFile);
+const DISK_RESERVE_BYTES = 256 * 1024 ** 2;
 
 export interface LocalSandboxOptions {
   /** Sandboxes live in `sandboxes/` under it. */
@@ -29,6 +30,8 @@ export interface LocalSandboxOptions {
   python: PythonEnvironment;
   /** Most memory any one process tree may use, whatever its own limits say. */
   memoryBytes: number;
+  /** A process is stopped when the volume has less than this free; default 256 MiB, below which the server fails too. */
+  diskReserveBytes?: number;
   logger?: { info(message: string): void; warn(message: string): void };
 }
 
@@ -189,6 +192,7 @@ class LocalSandbox implements Sandbox {
     return startSupervised(launch, command, {
       memoryBytes,
       volume: folder,
+      diskReserveBytes: this.#parts.diskReserveBytes ?? DISK_RESERVE_BYTES,
       // Its death takes the process namespace, and with it everything inside.
       killTree: (child) => void child.kill('SIGKILL'),
     });
@@ -207,6 +211,7 @@ class LocalSandbox implements Sandbox {
     const process = await startSupervised(plainLaunch(command, { folder, environment: python }), command, {
       memoryBytes: this.#memory(command),
       volume: folder,
+      diskReserveBytes: this.#parts.diskReserveBytes ?? DISK_RESERVE_BYTES,
       killTree: killPlainTree,
       onStarted: (pid) => {
         release = endWithServer(pid);

@@ -25,6 +25,31 @@ if (detected.containment === 'contained' || process.env.CI === 'true') {
 sandboxConformance('local, plain process', open('process'));
 
 describe('the local sandboxes', () => {
+  it('stop a process before it fills the volume', async () => {
+    const provider = await createLocalSandboxes({
+      dataDir,
+      mode: 'auto',
+      python,
+      memoryBytes: 1024 ** 3,
+      diskReserveBytes: Number.MAX_SAFE_INTEGER,
+    });
+    const sandbox = await provider.open('hoarder');
+    const process = await sandbox.start({
+      argv: ['python', '-I', '-c', 'import time; time.sleep(60)'],
+      limits: {
+        wallSeconds: 30,
+        cpuSeconds: null,
+        memoryBytes: 1024 ** 3,
+        processes: 16,
+        fileBytes: 1024,
+        outputBytes: 1024,
+      },
+      onLine: () => undefined,
+    });
+    expect((await process.exit).reason).toBe('disk');
+    await provider.destroy('hoarder');
+  });
+
   it('say loudly that processes are not contained, and why', async () => {
     const warnings: string[] = [];
     const logger = { info: () => undefined, warn: (message: string) => void warnings.push(message) };
