@@ -4,9 +4,9 @@ import { answersOf, called, type Moves, type View } from './view.ts';
 
 const brief = z.object({
   rows: z.number(),
-  features: z.number(),
+  secondsLeft: z.number(),
+  parallel: z.int(),
   trialsLeft: z.int().nullable(),
-  timeBudgetSeconds: z.number(),
 });
 
 export function masterTrainerPlaybook(view: View): Moves {

@@ -17,9 +17,13 @@ export function subTrainerPlaybook(view: View): Moves {
     const parsed = failure.safeParse(answer);
     return parsed.success ? parsed.data.error.code : null;
   });
-  const next = trials[called(view, 'train_trial')];
   const over = codes.some((code) => code !== null && SEARCH_OVER.has(code));
-  if (next && !over) return [{ tool: 'train_trial', input: next }];
+  const rest = trials.slice(called(view, 'train_trial'));
+  if (rest.length > 0 && !over) {
+    // The first one alone, so that every kind gets its turn; then all the others, so that no core waits for this lane.
+    const next = view.calls.length === 0 ? rest.slice(0, 1) : rest;
+    return next.map((input) => ({ tool: 'train_trial', input }));
+  }
   const trained = codes.filter((code) => code === null).length;
   return [{ tool: 'finish', input: { outcome: `${trained} of ${trials.length} trained.` } }];
 }

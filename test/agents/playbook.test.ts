@@ -1,0 +1,158 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { masterTrainerPlaybook } from '../../src/agents/playbook/master-trainer.ts';
+import { orchestratorPlaybook } from '../../src/agents/playbook/orchestrator.ts';
+import { choosePortfolio } from '../../src/agents/playbook/portfolio.ts';
+import { randomStream } from '../../src/agents/playbook/random.ts';
+import { perturb, SEARCH_SPACES, sample } from '../../src/agents/playbook/search-space.ts';
+import { tunerPlaybook } from '../../src/agents/playbook/tuner.ts';
+import type { View, ViewCall } from '../../src/agents/playbook/view.ts';
+
+const answered = (name: string, result: unknown, input: unknown = {}): ViewCall => ({
+  name,
+  input,
+  answer: { ok: true, result },
+});
+const small = { rows: 500, secondsLeft: 60, parallel: 2, trialsLeft: null };
+const families = (portfolio: ReturnType<typeof choosePortfolio>) =>
+  new Set(portfolio.flatMap(({ trials }) => trials.map(({ family }) => family)));
+
+describe('the portfolio', () => {
+  it('begins with a quick LightGBM and the baseline', () => {
+    const [first, second] = choosePortfolio(small);
+    expect(first?.trials[0]).toMatchObject({ family: 'LIGHTGBM', quick: true });
+    expect(second?.trials[0]).toMatchObject({ family: 'BASELINE' });
+  });
+
+  it('leaves out what does not suit the size of the table', () => {
+    expect(families(choosePortfolio(small))).toContain('KNN');
+    expect(families(choosePortfolio({ ...small, rows: 20_000, secondsLeft: 600 }))).not.toContain('KNN');
+  });
+
+  it('keeps to boosters that learn fast when there is little time for many rows', () => {
+    const hurried = choosePortfolio({ ...small, rows: 1_000_000 });
+    expect(families(hurried)).toEqual(new Set(['BASELINE', 'LIGHTGBM', 'CATBOOST']));
+    const rate = (portfolio: typeof hurried) =>
+      portfolio
+        .flatMap(({ trials }) => trials)
+        .find(({ name }) => name === 'LightGBM')
+        ?.parameters.find(({ name }) => name === 'learning_rate')?.value;
+    expect(rate(hurried)).toBeGreaterThan(Number(rate(choosePortfolio(small))));
+  });
+
+  it('keeps one of each kind before a second of any when trials are limited, and always the baseline', () => {
+    const portfolio = choosePortfolio({ ...small, trialsLeft: 4 });
+    const paid = portfolio.flatMap(({ trials }) => trials).filter(({ family }) => family !== 'BASELINE');
+    expect(paid).toHaveLength(4);
+    expect(new Set(paid.map(({ family }) => family)).size).toBe(4);
+    const single = choosePortfolio({ ...small, trialsLeft: 1 }).flatMap(({ trials }) => trials);
+    expect(single.map(({ name }) => name)).toEqual(['LightGBM', 'Baseline']);
+    expect(families(choosePortfolio({ ...small, trialsLeft: 0 }))).toEqual(new Set(['BASELINE']));
+  });
+});
+
+describe('the search spaces', () => {
+  it('give values inside their bounds, near or far, whatever the seed', () => {
+    fc.assert(
+      fc.property(fc.integer(), fc.constantFrom(...Object.values(SEARCH_SPACES)), (seed, space) => {
+        const random = randomStream(seed);
+        let parameters = sample(space, random);
+        for (let step = 0; step < 20; step += 1) parameters = perturb(space, parameters, random);
+        for (const [name, value] of Object.entries(parameters)) {
+          const dimension = space[name];
+          if (dimension?.kind === 'choice') expect(dimension.choices).toContainEqual(value);
+          else {
+            expect(value).toBeGreaterThanOrEqual(dimension?.low ?? Number.NaN);
+            expect(value).toBeLessThanOrEqual(dimension?.high ?? Number.NaN);
+            if (dimension?.kind === 'int') expect(Number.isInteger(value)).toBe(true);
+          }
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('keep what a perturbation does not touch, and always touch something', () => {
+    const space = SEARCH_SPACES.CATBOOST ?? {};
+    const from = sample(space, randomStream(1));
+    let kept = 0;
+    for (let seed = 0; seed < 50; seed += 1) {
+      const near = perturb(space, from, randomStream('near', seed));
+      kept += Object.keys(from).filter((name) => near[name] === from[name]).length;
+      expect(near).not.toEqual(from);
+    }
+    expect(kept).toBeGreaterThan(50);
+  });
+});
+
+describe('the tuner', () => {
+  const board = [
+    {
+      name: 'CatBoost',
+      family: 'CATBOOST',
+      score: 0.9,
+      seconds: 20,
+      parameters: { learning_rate: 0.05, depth: 6 },
+    },
+    {
+      name: 'LightGBM',
+      family: 'LIGHTGBM',
+      score: 0.89,
+      seconds: 2,
+      parameters: { learning_rate: 0.05, num_leaves: 31 },
+    },
+    { name: 'Linear', family: 'LINEAR', score: 0.8, seconds: 1, parameters: {} },
+  ];
+  const view = (secondsLeft: number, round = 1, trialsLeft: number | null = null): View => ({
+    task: { round },
+    calls: [
+      answered('read_brief', { parallel: 2, seed: 0, trialsLeft, secondsLeft }),
+      answered('read_leaderboard', board),
+    ],
+  });
+  const tuned = (moves: ReturnType<typeof tunerPlaybook>) => moves.map(({ input }) => input?.family);
+
+  it('tunes the strongest families, the dearest trials first', () => {
+    const chosen = tuned(tunerPlaybook(view(1_000)));
+    expect(new Set(chosen)).toEqual(new Set(['CATBOOST', 'LIGHTGBM']));
+    expect(chosen).toEqual(chosen.toSorted());
+  });
+
+  it('leaves a family out whose trials are too dear for the time left', () => {
+    expect(new Set(tuned(tunerPlaybook(view(30))))).toEqual(new Set(['LIGHTGBM']));
+    expect(tunerPlaybook(view(1))).toMatchObject([{ tool: 'finish' }]);
+  });
+
+  it('proposes the same for the same round and something else for the next', () => {
+    expect(tunerPlaybook(view(1_000))).toEqual(tunerPlaybook(view(1_000)));
+    expect(tunerPlaybook(view(1_000, 2))).not.toEqual(tunerPlaybook(view(1_000)));
+  });
+
+  it('proposes no more than there are trials left', () => {
+    expect(tunerPlaybook(view(1_000, 1, 2))).toHaveLength(2);
+  });
+});
+
+describe('a playbook', () => {
+  it('goes on from calls it did not make itself, as after a language model gave up its seat', () => {
+    const brief = answered('read_brief', small);
+    const odd = answered('read_leaderboard', []);
+    expect(masterTrainerPlaybook({ task: {}, calls: [odd, brief, odd] })[0]).toMatchObject({
+      tool: 'delegate_trials',
+    });
+  });
+
+  it('ends the search on what it cannot read instead of going round for ever', () => {
+    const calls = [
+      'profile_table',
+      'read_brief',
+      'split_table',
+      'delegate_preprocessing',
+      'delegate_training',
+    ];
+    const view = { task: '', calls: calls.map((name) => ({ name, input: {}, answer: 'gibberish' })) };
+    expect(orchestratorPlaybook(view)).toMatchObject([
+      { tool: 'delegate_evaluation', input: { final: true } },
+    ]);
+  });
+});
