@@ -60,11 +60,10 @@ export async function append(
     .where(withinFence(fence))
     .returning();
   if (!job) return null;
-  if (newEvents.length === 0) return job;
-
+  const insert = eventInserter(tx);
   const first = job.lastSequence - newEvents.length + 1;
-  await tx.insert(events).values(
-    newEvents.map(({ stage, agent, message, ...body }, index) => ({
+  for (const [index, { stage, agent, message, ...body }] of newEvents.entries()) {
+    await insert({
       jobId: fence.jobId,
       sequence: first + index,
       at: now,
@@ -72,23 +71,46 @@ export async function append(
       agent,
       message,
       body: body.type === 'ProgressMade' ? { ...body, progress: job.progress } : body,
-    })),
-  );
+    });
+  }
   return job;
 }
 
-/** Events with a larger sequence than `after`, in order, at most `limit`. */
-export async function readEvents(
+// Building a query costs ten times what the database takes to run it, so those every event needs are prepared: the one
+// that writes once per connection (SQLite has one writer), the one that reads once per store.
+const inserters = new WeakMap<Queries, EventInserter>();
+type EventInserter = (row: typeof events.$inferInsert) => Promise<unknown>;
+
+function eventInserter(tx: Queries): EventInserter {
+  const known = inserters.get(tx);
+  if (known) return known;
+  const query = tx
+    .insert(events)
+    .values({
+      jobId: sql.placeholder('jobId'),
+      sequence: sql.placeholder('sequence'),
+      at: sql.placeholder('at'),
+      stage: sql.placeholder('stage'),
+      agent: sql.placeholder('agent'),
+      message: sql.placeholder('message'),
+      body: sql.placeholder('body'),
+    })
+    .prepare();
+  const insert: EventInserter = (row) => query.execute(row);
+  inserters.set(tx, insert);
+  return insert;
+}
+
+/** Reads events with a larger sequence than `after`, in order, at most `limit`. */
+export function eventReader(
   db: Queries,
-  jobId: JobId,
-  after: number,
-  limit: number,
-): Promise<JobEvent[]> {
-  const rows = await db
+): (jobId: JobId, after: number, limit: number) => Promise<JobEvent[]> {
+  const query = db
     .select()
     .from(events)
-    .where(and(eq(events.jobId, jobId), gt(events.sequence, after)))
+    .where(and(eq(events.jobId, sql.placeholder('jobId')), gt(events.sequence, sql.placeholder('after'))))
     .orderBy(asc(events.sequence))
-    .limit(limit);
-  return rows.map(toEvent);
+    .limit(sql.placeholder('limit'))
+    .prepare();
+  return async (jobId, after, limit) => (await query.execute({ jobId, after, limit })).map(toEvent);
 }

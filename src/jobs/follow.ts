@@ -4,7 +4,6 @@ import type { JobEvent } from '../domain/events.ts';
 import type { JobId } from '../domain/ids.ts';
 import type { Job } from '../domain/records.ts';
 import { isTerminal } from '../domain/vocabulary.ts';
-import { readEvents } from './event-log.ts';
 import type { JobStore } from './store.ts';
 
 /** A job as it is now and, except for the first of a subscription, the event that made it so. */
@@ -174,7 +173,7 @@ class JobReader {
   /** Events first, then the job: a job read later is never older than an event. */
   async #read(cursor: number): Promise<JobUpdate[]> {
     const { id } = this.#job;
-    const events = await readEvents(this.#store.read, id, cursor, BATCH);
+    const events = await this.#store.events(id, cursor, BATCH);
     const job = await this.#store.job(id);
     if (!job) throw new JobNotFoundError(id);
     this.#job = job;

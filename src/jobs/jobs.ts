@@ -17,7 +17,6 @@ import {
   listJobs,
 } from './catalogue.ts';
 import { deleteJob } from './delete.ts';
-import { readEvents } from './event-log.ts';
 import { Followers, type JobUpdate } from './follow.ts';
 import { disown, type LeftoverRemover } from './leftovers.ts';
 import type { Page, PageRequest } from './pagination.ts';
@@ -125,7 +124,7 @@ export class Jobs {
 
   /** Events with `sequence > after`, in order, at most `limit`. */
   events(id: JobId, after: number, limit: number): Promise<readonly JobEvent[]> {
-    return readEvents(this.#store.read, id, after, limit);
+    return this.#store.events(id, after, limit);
   }
 
   /** Best first by validation score; the baseline is in it. */

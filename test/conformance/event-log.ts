@@ -6,7 +6,7 @@ import { jobs } from '../../src/db/schema.ts';
 import type { NewEvent } from '../../src/domain/events.ts';
 import type { JobId } from '../../src/domain/ids.ts';
 import { claimQueued, reclaim, settle } from '../../src/jobs/claim.ts';
-import { append, claimFence, readEvents } from '../../src/jobs/event-log.ts';
+import { append, claimFence } from '../../src/jobs/event-log.ts';
 import { startJob } from '../../src/jobs/start.ts';
 import { JobStore } from '../../src/jobs/store.ts';
 import { jobOptions, newDataset, oneTo } from '../jobs/rig.ts';
@@ -56,7 +56,7 @@ export function eventLogConformance(
     };
     const appendAs = (jobId: JobId, attempt: number, events: readonly NewEvent[], changes = {}) =>
       store.write([], (tx) => append(tx, claimFence({ jobId, attempt }), events, changes, store.now()));
-    const allOf = (jobId: JobId) => readEvents(store.read, jobId, 0, 10_000);
+    const allOf = (jobId: JobId) => store.events(jobId, 0, 10_000);
 
     it('numbers events 1, 2, 3 … without gaps under concurrent appends of any size', async () => {
       const jobId = await runningJob();
