@@ -64,9 +64,12 @@ export function attachWebSocket(
     if (refusal !== null) {
       return refuse(socket, refusal.status === 421 ? '421 Misdirected Request' : '403 Forbidden');
     }
-    sockets.handleUpgrade(request, socket, head, (webSocket) =>
-      sockets.emit('connection', webSocket, request),
-    );
+    sockets.handleUpgrade(request, socket, head, (webSocket) => {
+      sockets.emit('connection', webSocket, request);
+      // graphql-ws prints these to the console: too large a frame would be anybody's way to fill it.
+      webSocket.removeAllListeners('error');
+      webSocket.on('error', (error) => logger.debug({ err: error }, 'a WebSocket failed'));
+    });
   });
 
   return async () => {
