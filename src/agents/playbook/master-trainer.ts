@@ -14,10 +14,10 @@ export function masterTrainerPlaybook(view: View): Moves {
   if (called(view, 'delegate_trials') === 0) {
     const job = answersOf(view, 'read_brief', brief)[0];
     if (!job) return [{ tool: 'finish', input: { outcome: 'The brief could not be read.' } }];
-    return choosePortfolio(job).map(({ group, why, trials }) => ({
+    return choosePortfolio(job).map(({ group, why, trials, together }) => ({
       tool: 'delegate_trials',
       why,
-      input: { group, trials },
+      input: { group, trials, together },
     }));
   }
   const best = answersOf(

@@ -11,6 +11,8 @@ export interface TrialGroup {
   group: string;
   why: string;
   trials: TrialRequest[];
+  /** Whether all may start at once; else the first one goes ahead alone, so that every kind gets its turn. */
+  together: boolean;
 }
 
 /** The family's own defaults unless said. */
@@ -48,11 +50,7 @@ export function choosePortfolio(job: {
   const hurried = (job.secondsLeft * job.parallel) / job.rows < HURRIED_CORE_SECONDS_PER_ROW;
   const groups = [
     lightgbm(small, hurried),
-    {
-      group: small ? 'baseline and neighbours' : 'baseline',
-      why: `The baseline every score is held against${small ? ', then k-NN: few rows make it cheap, and it errs in its own way' : ''}.`,
-      trials: [trial('Baseline', 'BASELINE'), ...(small ? [trial('k-NN', 'KNN')] : [])],
-    },
+    yardsticks(small, hurried),
     ...(hurried ? [catboostInHurry] : unhurried),
   ];
   return job.trialsLeft === null ? groups : limitTrials(groups, job.trialsLeft);
@@ -67,6 +65,7 @@ function lightgbm(small: boolean, hurried: boolean): TrialGroup {
   return {
     group: 'LightGBM',
     why: 'LightGBM: a quick one at once, so that a result always exists, then variants that have done well on many tables.',
+    together: false,
     trials: [
       trial('LightGBM (quick)', 'LIGHTGBM', quick, true),
       trial('LightGBM', 'LIGHTGBM', rate(0.05)),
@@ -93,26 +92,41 @@ function lightgbm(small: boolean, hurried: boolean): TrialGroup {
   };
 }
 
+/** The baseline, and what costs next to nothing on few rows: in line before the heavy families. */
+function yardsticks(small: boolean, hurried: boolean): TrialGroup {
+  const cheap = [
+    ...(hurried ? [] : [trial('Linear', 'LINEAR')]),
+    ...(small && !hurried ? [trial('k-NN', 'KNN')] : []),
+  ];
+  return {
+    group: cheap.length > 0 ? 'baseline and simple models' : 'baseline',
+    why:
+      cheap.length > 0
+        ? 'The baseline every score is held against, and simple models: cheap, and unlike every tree.'
+        : 'The baseline every score is held against.',
+    trials: [trial('Baseline', 'BASELINE'), ...cheap],
+    together: true,
+  };
+}
+
 const unhurried: readonly TrialGroup[] = [
-  {
-    group: 'linear',
-    why: 'A linear model is cheap, cannot overfit much, and is unlike every tree.',
-    trials: [trial('Linear', 'LINEAR')],
-  },
   {
     group: 'CatBoost',
     why: 'CatBoost with its defaults is the strongest single model on most tables.',
     trials: [trial('CatBoost', 'CATBOOST'), trial('CatBoost (depth 8)', 'CATBOOST', { depth: 8 })],
+    together: false,
   },
   {
     group: 'forests',
     why: 'Forests err differently from boosted trees.',
     trials: [trial('Extra trees', 'EXTRA_TREES'), trial('Random forest', 'RANDOM_FOREST')],
+    together: false,
   },
   {
     group: 'neural network',
     why: 'A neural network sees smooth structure that trees cut into steps.',
     trials: [trial('Neural network', 'MLP')],
+    together: false,
   },
 ];
 
@@ -120,6 +134,7 @@ const catboostInHurry: TrialGroup = {
   group: 'CatBoost',
   why: 'So many rows in so little time leave room for boosters alone; CatBoost learns three times as fast as usual.',
   trials: [trial('CatBoost', 'CATBOOST', { learning_rate: 0.15 })],
+  together: false,
 };
 
 /** Fewer trials than this, and none is spent on the quick one. */

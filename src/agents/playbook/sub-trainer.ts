@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import { called, type Moves, type View } from './view.ts';
 
-const assignment = z.object({ group: z.string(), trials: z.array(z.record(z.string(), z.unknown())) });
+const assignment = z.object({
+  trials: z.array(z.record(z.string(), z.unknown())),
+  together: z.boolean(),
+});
 const failure = z.object({ ok: z.literal(false), error: z.object({ code: z.string() }) });
 /** Refusals after which no other trial would be taken either. */
 const SEARCH_OVER: ReadonlySet<string> = new Set([
@@ -12,7 +15,7 @@ const SEARCH_OVER: ReadonlySet<string> = new Set([
 ]);
 
 export function subTrainerPlaybook(view: View): Moves {
-  const { trials } = assignment.parse(view.task);
+  const { trials, together } = assignment.parse(view.task);
   const codes = view.calls.map(({ answer }) => {
     const parsed = failure.safeParse(answer);
     return parsed.success ? parsed.data.error.code : null;
@@ -20,8 +23,8 @@ export function subTrainerPlaybook(view: View): Moves {
   const over = codes.some((code) => code !== null && SEARCH_OVER.has(code));
   const rest = trials.slice(called(view, 'train_trial'));
   if (rest.length > 0 && !over) {
-    // The first one alone, so that every kind gets its turn; then all the others, so that no core waits for this lane.
-    const next = view.calls.length === 0 ? rest.slice(0, 1) : rest;
+    // The first one alone gives every kind its turn; all the others at once, so that no core waits for this lane.
+    const next = view.calls.length === 0 && !together ? rest.slice(0, 1) : rest;
     return next.map((input) => ({ tool: 'train_trial', input }));
   }
   const trained = codes.filter((code) => code === null).length;

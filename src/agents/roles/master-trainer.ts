@@ -8,8 +8,14 @@ import { subTrainer } from './sub-trainer.ts';
 const delegateTrials = delegateTool({
   name: 'delegate_trials',
   description:
-    'Hands a list of configurations to a sub-trainer, who trains them in order. Call it several times in one turn: sub-trainers work side by side.',
-  parameters: { group: z.string(), trials: z.array(z.object(trialShape)) },
+    'Hands a list of configurations to a sub-trainer. Call it several times in one turn: sub-trainers work side by side.',
+  parameters: {
+    group: z.string(),
+    trials: z.array(z.object(trialShape)),
+    together: z
+      .boolean()
+      .describe('True: all get in line for a core at once. False: the first goes ahead alone.'),
+  },
   role: 'SUB_TRAINER',
   agent: subTrainer,
   segment: null,

@@ -5,6 +5,6 @@ export const subTrainer = seat({
   role: 'SUB_TRAINER',
   name: 'Sub-trainer',
   instructions:
-    'You train the configurations you were given, one after the other, and finish when all were tried or the search is over.',
+    'You train the configurations you were given: all in one turn when they go together, else the first alone and then the others in one turn. Finish when all were tried or the search is over.',
   tools: [trainTrial],
 });
