@@ -75,7 +75,7 @@ async function probe(environment: PythonEnvironment | null): Promise<DetectedCon
     const user = asRoot ? 'the server is root, so processes drop to a user of their own' : 'ordinary user';
     return { containment: 'contained', tools, reason: `Contained by bubblewrap (${user}).` };
   }
-  return plain(`bubblewrap does not work here: ${complaint}`, hintFor(complaint));
+  return plain(`bubblewrap does not work here: ${complaint}`, hintFor(complaint, asRoot));
 }
 
 function plain(reason: string, hint: string): DetectedContainment {
@@ -125,7 +125,7 @@ async function tryOut(tools: Bubblewrap, environment: PythonEnvironment | null):
   }
 }
 
-function hintFor(complaint: string): string {
+function hintFor(complaint: string, asRoot: boolean): string {
   if (/Unknown option/i.test(complaint)) return 'bubblewrap 0.8 or newer is needed.';
   if (/failed to execute/i.test(complaint)) {
     return 'The interpreter can be read by its owner only: chmod -R a+rX its folder, or run the server as its owner.';
@@ -134,6 +134,9 @@ function hintFor(complaint: string): string {
     return 'This container masks /proc: run it with --security-opt systempaths=unconfined, or accept plain processes.';
   }
   if (/namespace|Operation not permitted|uid map|Permission denied/i.test(complaint)) {
+    if (asRoot) {
+      return 'This root may not make namespaces: run the server as an ordinary user, or the container with --privileged.';
+    }
     return (
       'Unprivileged user namespaces are blocked. On Ubuntu: sysctl kernel.apparmor_restrict_unprivileged_userns=0; ' +
       'on older Debian: sysctl kernel.unprivileged_userns_clone=1; in Docker: --security-opt seccomp=unconfined ' +
