@@ -25,14 +25,14 @@ export async function cancelJob(store: JobStore, id: JobId): Promise<Job> {
       job.status === 'QUEUED'
         ? await append(
             tx,
-            { jobId: id, status: 'QUEUED' },
+            { jobId: id, status: 'QUEUED', attempt: job.attempt },
             [statusChanged('QUEUED', 'CANCELLED', 'The job was cancelled before it started.')],
             { status: 'CANCELLED', cancelRequestedAt: now, finishedAt: now },
             now,
           )
         : await append(
             tx,
-            { jobId: id, status: 'RUNNING' },
+            { jobId: id, status: 'RUNNING', attempt: job.attempt },
             [
               {
                 type: 'LogWritten',

@@ -23,7 +23,7 @@ export async function claimQueued(store: JobStore): Promise<Job | null> {
     const now = store.now();
     const row = await append(
       tx,
-      { jobId: oldest.id, status: 'QUEUED' },
+      { jobId: oldest.id, status: 'QUEUED', attempt: oldest.attempt },
       [statusChanged('QUEUED', 'RUNNING', 'The job has started.')],
       { status: 'RUNNING', attempt: oldest.attempt + 1, barrenAttempts: 1, startedAt: now },
       now,
@@ -68,7 +68,7 @@ export async function reclaim(
           step: null,
           stage: found.stage,
           agent: null,
-          message: `The server was restarted; the job goes on from its last finished step (attempt ${found.attempt + 1}).`,
+          message: `The job was interrupted; it goes on from its last finished step (attempt ${found.attempt + 1}).`,
         },
       ],
       { attempt: found.attempt + 1, barrenAttempts: found.barrenAttempts + 1 },

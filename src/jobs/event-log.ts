@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, type SQL, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, type Placeholder, type SQL, sql } from 'drizzle-orm';
 import type { SQLiteUpdateSetSource } from 'drizzle-orm/sqlite-core';
 import type { Queries } from '../db/client.ts';
 import { events, jobs } from '../db/schema.ts';
@@ -10,11 +10,11 @@ import { toEvent } from './rows.ts';
 /** Columns of the job that change with the events that say so. */
 export type JobRowChanges = Omit<SQLiteUpdateSetSource<typeof jobs>, 'id' | 'lastSequence' | 'progress'>;
 
-/** What the job's row must be for a write to count. A runner's writes name its attempt; see `Claim`. */
+/** What the job's row must be for a write to count. */
 export interface Fence {
   jobId: JobId;
   status: JobStatus;
-  attempt?: number;
+  attempt: number;
 }
 
 /** A runner's hold on a job. Another claim of the same job has another attempt number and ends this one. */
@@ -25,12 +25,11 @@ export interface Claim {
 
 export const claimFence = ({ jobId, attempt }: Claim): Fence => ({ jobId, attempt, status: 'RUNNING' });
 
-export const withinFence = (fence: Fence): SQL | undefined =>
-  and(
-    eq(jobs.id, fence.jobId),
-    eq(jobs.status, fence.status),
-    fence.attempt === undefined ? undefined : eq(jobs.attempt, fence.attempt),
-  );
+export const withinFence = (fence: Values<Fence>): SQL | undefined =>
+  and(eq(jobs.id, fence.jobId), eq(jobs.status, fence.status), eq(jobs.attempt, fence.attempt));
+
+/** The values themselves, or where a prepared query takes them in. */
+type Values<T> = { [Key in keyof T]: T[Key] | Placeholder };
 
 /**
  * Appends events and changes the job, inside the caller's transaction. Answers the job's row as it is now, or null, with
@@ -50,20 +49,15 @@ export async function append(
     0,
     ...newEvents.map((event) => (event.type === 'ProgressMade' ? event.progress : 0)),
   );
-  const [job] = await tx
-    .update(jobs)
-    .set({
-      ...changes,
-      lastSequence: sql`${jobs.lastSequence} + ${newEvents.length}`,
-      progress: sql`case when ${jobs.progress} < ${progress} then ${progress} else ${jobs.progress} end`,
-    })
-    .where(withinFence(fence))
-    .returning();
+  const step = { ...fence, count: newEvents.length, progress };
+  const { advance, insert } = statementsOf(tx);
+  const [job] = await (Object.keys(changes).length === 0
+    ? advance.execute(step)
+    : advanceJob(tx, step, changes));
   if (!job) return null;
-  const insert = eventInserter(tx);
   const first = job.lastSequence - newEvents.length + 1;
   for (const [index, { stage, agent, message, ...body }] of newEvents.entries()) {
-    await insert({
+    await insert.execute({
       jobId: fence.jobId,
       sequence: first + index,
       at: now,
@@ -76,29 +70,50 @@ export async function append(
   return job;
 }
 
-// Building a query costs ten times what the database takes to run it, so those every event needs are prepared: the one
-// that writes once per connection (SQLite has one writer), the one that reads once per store.
-const inserters = new WeakMap<Queries, EventInserter>();
-type EventInserter = (row: typeof events.$inferInsert) => Promise<unknown>;
-
-function eventInserter(tx: Queries): EventInserter {
-  const known = inserters.get(tx);
-  if (known) return known;
-  const query = tx
-    .insert(events)
-    .values({
-      jobId: sql.placeholder('jobId'),
-      sequence: sql.placeholder('sequence'),
-      at: sql.placeholder('at'),
-      stage: sql.placeholder('stage'),
-      agent: sql.placeholder('agent'),
-      message: sql.placeholder('message'),
-      body: sql.placeholder('body'),
+const advanceJob = (
+  tx: Queries,
+  step: Values<Fence & { count: number; progress: number }>,
+  changes: JobRowChanges,
+) =>
+  tx
+    .update(jobs)
+    .set({
+      ...changes,
+      lastSequence: sql`${jobs.lastSequence} + ${step.count}`,
+      progress: sql`case when ${jobs.progress} < ${step.progress} then ${step.progress} else ${jobs.progress} end`,
     })
-    .prepare();
-  const insert: EventInserter = (row) => query.execute(row);
-  inserters.set(tx, insert);
-  return insert;
+    .where(withinFence(step))
+    .returning();
+
+// Building a query costs ten times what the database takes to run it, so those that every event needs are prepared: to
+// write, once per connection (SQLite has one writer); to read, once per store.
+const statements = new WeakMap<Queries, ReturnType<typeof prepareStatements>>();
+
+function statementsOf(tx: Queries): ReturnType<typeof prepareStatements> {
+  const known = statements.get(tx) ?? prepareStatements(tx);
+  statements.set(tx, known);
+  return known;
+}
+
+function prepareStatements(tx: Queries) {
+  const { placeholder } = sql;
+  const step = {
+    jobId: placeholder('jobId'),
+    status: placeholder('status'),
+    attempt: placeholder('attempt'),
+    count: placeholder('count'),
+    progress: placeholder('progress'),
+  };
+  const row = {
+    jobId: placeholder('jobId'),
+    sequence: placeholder('sequence'),
+    at: placeholder('at'),
+    stage: placeholder('stage'),
+    agent: placeholder('agent'),
+    message: placeholder('message'),
+    body: placeholder('body'),
+  };
+  return { advance: advanceJob(tx, step, {}).prepare(), insert: tx.insert(events).values(row).prepare() };
 }
 
 /** Reads events with a larger sequence than `after`, in order, at most `limit`. */

@@ -123,7 +123,7 @@ export class Runner {
     const { store, leftovers, logger } = this.#options;
     const failure = {
       code: 'JOB_KEEPS_CRASHING',
-      message: `The server died ${crashes} times in a row while it ran this job, without a step finishing in between.`,
+      message: `The job was interrupted ${crashes} times in a row without a step finishing in between.`,
       hint: 'Look at the server log for what ended it (often memory), then start the job again with `retryJob`.',
       stage: job.stage,
     };
