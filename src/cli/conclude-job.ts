@@ -1,8 +1,9 @@
+import { resolve } from 'node:path';
 import type { ApiClient } from './api-client.ts';
 import { downloadArtifact } from './download.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { type Line, printLines, span } from './lines.ts';
-import { byteCount, duration, scoreText } from './terminal-text.ts';
+import { byteCount, duration, pathFromHere, scoreText } from './terminal-text.ts';
 import type { ArtifactLink, JobOutcome } from './wire.ts';
 
 export interface Downloaded {
@@ -65,11 +66,11 @@ export function summaryLines(job: JobOutcome, downloaded: Downloaded | null): Li
     lines.push(
       fact(
         'Files',
-        `${downloaded.folder} (${downloaded.files.length} files, ${byteCount(bytes)}, sha256 checked)`,
+        `${pathFromHere(resolve(downloaded.folder))} (${downloaded.files.length} files, ${byteCount(bytes)}, sha256 checked)`,
       ),
     );
     const report = downloaded.files.find(({ artifact }) => artifact.kind === 'REPORT');
-    if (report) lines.push(fact('Report', report.path));
+    if (report) lines.push(fact('Report', pathFromHere(resolve(report.path))));
   }
   return lines;
 }

@@ -90,7 +90,7 @@ function progressLine(view: JobView, screen: Screen): Line {
   const times = [`${Math.round(job.progress * 100)}%`, clock(elapsedSeconds(view, screen.nowMs))];
   if (!isTerminal(job.status) && job.etaSeconds !== null) times.push(`about ${clock(job.etaSeconds)} left`);
   const right = span(` ${times.join('  ')}`);
-  const barColumns = Math.min(60, screen.width - widthOf(left) - widthOf([right]) - 1);
+  const barColumns = screen.width - widthOf(left) - widthOf([right]);
   if (barColumns < 8) return row(left, [right], screen.width);
   const filled = Math.round(job.progress * barColumns);
   return [
@@ -147,7 +147,7 @@ function gainBar(trials: readonly TrialLine[], trial: TrialLine, columns: number
   if (!baseline || !best || best.score === baseline.score) return [];
   const gain = (trial.score - baseline.score) / (best.score - baseline.score);
   const filled = Math.round(Math.min(1, Math.max(0, gain)) * columns);
-  return [span('█'.repeat(filled), 'green'), span(' '.repeat(columns - filled))];
+  return [span('━'.repeat(filled), 'green'), span(' '.repeat(columns - filled))];
 }
 
 function tally({ trials, artifacts }: JobView): string {

@@ -1,3 +1,5 @@
+import { relative } from 'node:path';
+
 /** Text for a terminal: measured in columns, cut to fit, free of control characters; and figures as people read them. */
 
 const WIDE =
@@ -51,7 +53,7 @@ export function duration(seconds: number): string {
 
 /** 0:14, 12:05, 1:02:05. */
 export function clock(seconds: number): string {
-  const whole = Math.max(0, Math.floor(seconds));
+  const whole = Math.max(0, Math.round(seconds));
   const rest = `${two(Math.floor((whole % 3600) / 60))}:${two(whole % 60)}`;
   return whole >= 3600 ? `${Math.floor(whole / 3600)}:${rest}` : rest.replace(/^0/, '');
 }
@@ -73,6 +75,12 @@ export function scoreText(score: number): string {
   const size = Math.abs(score);
   if (size !== 0 && size < 0.001) return score.toExponential(1);
   return size < 1000 ? score.toFixed(4) : score.toFixed(1);
+}
+
+/** A path as one would type it here: relative inside the working directory, absolute outside. */
+export function pathFromHere(path: string): string {
+  const near = relative(process.cwd(), path);
+  return near === '' || near.startsWith('..') ? path : `./${near}`;
 }
 
 const two = (number: number): string => String(number).padStart(2, '0');

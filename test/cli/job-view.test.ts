@@ -25,7 +25,7 @@ describe('the picture of a job', () => {
   it('shows in the middle who does what, how far it is and what leads', () => {
     expect(picture(viewAfter(MIDWAY), 80, 24).join('\n')).toMatchInlineSnapshot(`
       "penguins.csv → species                                     MULTICLASS · LOG_LOSS
-      RUNNING TRAINING ━━━━━━━━━━━──────────────────────── 31%  0:03  about 0:19 left
+      RUNNING TRAINING ━━━━━━━━━━━───────────────────────── 31%  0:03  about 0:19 left
 
       ⠸ Orchestrator  344 rows, 7 features; MULTICLASS by LOG_LOSS                3.4s
        ├─ ✓ Preprocessing  7 features, missing values filled inside the folds     0.6s
@@ -34,15 +34,15 @@ describe('the picture of a job', () => {
           └─ ⠸ Sub-trainer for the rest  Forest 1                                 1.5s
 
       Leaderboard  LOG_LOSS, lower is better                             score     fit
-        1 ★ Logistic regression  LINEAR                 ████████████    0.0214    0.7s
+        1 ★ Logistic regression  LINEAR                 ━━━━━━━━━━━━    0.0214    0.7s
         2   Baseline                                                    1.0463    0.0s
             2 trials · baseline 1.0463
 
        0:00  The job is queued.
        0:00  The job is running.
-       0:01  11 rows have missing values in 5 columns
-       0:01  A small table: every family gets a turn, two at a time.
-       0:02  Logistic regression leads with 0.0214
+       0:02  11 rows have missing values in 5 columns
+       0:02  A small table: every family gets a turn, two at a time.
+       0:03  Logistic regression leads with 0.0214
       Ctrl-C ends the job and keeps its best model"
     `);
   });
@@ -50,7 +50,7 @@ describe('the picture of a job', () => {
   it('shows at the end how everything went', () => {
     expect(picture(viewAfter(RECORDED.length), 100, 30).join('\n')).toMatchInlineSnapshot(`
       "penguins.csv → species                                                         MULTICLASS · LOG_LOSS
-      SUCCEEDED ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━ 100%  0:06
+      SUCCEEDED ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━ 100%  0:06
 
       ✓ Orchestrator  Logistic regression it is                                            2 steps    6.1s
        ├─ ✓ Preprocessing  7 features, missing values filled inside the folds               1 step    0.6s
@@ -59,15 +59,15 @@ describe('the picture of a job', () => {
           └─ ✓ Sub-trainer for the rest  2 configurations tried                 1 failed   2 steps    3.1s
 
       Leaderboard  LOG_LOSS, lower is better                                                 score     fit
-        1 ★ Logistic regression  LINEAR                         ████████████████████████    0.0214    0.7s
-        2   Boosted trees 1  LIGHTGBM                           ████████████████████████    0.0307    2.2s
+        1 ★ Logistic regression  LINEAR                         ━━━━━━━━━━━━━━━━━━━━━━━━    0.0214    0.7s
+        2   Boosted trees 1  LIGHTGBM                           ━━━━━━━━━━━━━━━━━━━━━━━━    0.0307    2.2s
         3   Baseline                                                                        1.0463    0.0s
             3 trials · baseline 1.0463 · 1 file, 184 kB
 
-       0:01  11 rows have missing values in 5 columns
-       0:01  A small table: every family gets a turn, two at a time.
-       0:02  Logistic regression leads with 0.0214
-       0:04  Forest 1: TRIAL_TOO_SLOW: one fold took 2 s of the 3 s there were.
+       0:02  11 rows have missing values in 5 columns
+       0:02  A small table: every family gets a turn, two at a time.
+       0:03  Logistic regression leads with 0.0214
+       0:05  Forest 1: TRIAL_TOO_SLOW: one fold took 2 s of the 3 s there were.
        0:06  The job has succeeded."
     `);
   });

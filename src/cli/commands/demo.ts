@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
-import { join, relative, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readConfig } from '../../config.ts';
 import { ApiClient } from '../api-client.ts';
@@ -10,7 +10,7 @@ import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { boxed, type Line, printLines, span } from '../lines.ts';
 import { createLogger } from '../logger.ts';
 import { prepareEnvironment } from '../prepare-environment.ts';
-import { aligned } from '../terminal-text.ts';
+import { aligned, pathFromHere } from '../terminal-text.ts';
 import type { ServerHealth } from '../wire.ts';
 
 const PENGUINS = {
@@ -83,7 +83,7 @@ function introduction(endpoint: URL, health: ServerHealth, folder: string): Line
   const facts = [
     ['GraphQL', endpoint.href],
     ['GraphiQL', 'the same address, in a browser'],
-    ['Folder', `${fromHere(folder)} (database in data/, log in server.log)`],
+    ['Folder', `${pathFromHere(folder)} (database in data/, log in server.log)`],
     ['Sandbox', `${health.sandbox.kind}, ${health.sandbox.containment}: ${health.sandbox.description}`],
     ['Agents', `${health.mind}${health.mind === 'PLAYBOOK' ? ': built in, no key needed' : ''}`],
   ] as const;
@@ -109,12 +109,6 @@ function farewell(exitCode: ExitCode): Line[] {
 }
 
 const print = (lines: readonly Line[]): void => printLines(lines, process.stdout);
-
-/** A path as one would type it here. */
-const fromHere = (path: string): string => {
-  const near = relative(process.cwd(), path);
-  return near.startsWith('..') ? path : `./${near}`;
-};
 
 /** 20260131-142309, in local time. */
 function timestamp(date: Date): string {
