@@ -13,20 +13,29 @@ const schema = buildSchema(read('schema.graphql'));
 const problems = (source: string) => validate(schema, parse(source)).map(({ message }) => message);
 const codeBlocks = (language: string) =>
   [...README.matchAll(new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, 'gs'))].map(([, code]) => String(code));
+/** The cells of every table row whose first cell is such. */
+const tableRows = (first: RegExp) =>
+  README.split('\n')
+    .filter((line) => line.startsWith('|'))
+    .map((line) =>
+      line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    )
+    .filter(([cell]) => first.test(cell ?? ''));
 
 describe('the README', () => {
   it('lists every variable of the configuration with its default and meaning, and no other', () => {
     const rows = describeConfig().map((variable) => {
-      const preset = variable.default === '' ? '' : `\`${variable.default}\``;
-      return `| \`${variable.name}\` | ${preset} | ${variable.description} |`;
+      return [`\`${variable.name}\``, variable.default && `\`${variable.default}\``, variable.description];
     });
-    const shown = README.split('\n').filter((line) => /^\| `[A-Z_]+` \|/.test(line));
-    expect(shown).toEqual(rows);
+    expect(tableRows(/^`[A-Z_]+`$/)).toEqual(rows);
   });
 
   it('lists every exit code', () => {
-    const shown = README.split('\n').filter((line) => /^\| \d+ \|/.test(line));
-    expect(shown).toEqual(EXIT_CODE_MEANINGS.map(({ code, meaning }) => `| ${code} | ${meaning} |`));
+    const rows = EXIT_CODE_MEANINGS.map(({ code, meaning }) => [String(code), meaning]);
+    expect(tableRows(/^\d+$/)).toEqual(rows);
   });
 
   it('shows only operations that the schema allows', () => {
