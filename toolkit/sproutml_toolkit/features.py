@@ -23,6 +23,7 @@ _MAX_ONE_HOT = 30
 _NATIVE_CATEGORIES = 1_000
 _TEXT_COMPONENTS = 16
 _INNER_FOLDS = 5
+_LARGEST = 1e18
 _DAY = np.timedelta64(1, "D")
 
 
@@ -87,7 +88,8 @@ class FeatureEncoder:
         return self._finish(blocks, categorical, fit=False)
 
     def _finish(self, blocks: list[np.ndarray], categorical: list[int], fit: bool) -> Matrix:
-        values = np.column_stack(blocks).astype(np.float32)
+        # Beyond this, float32 has no finite squares.
+        values = np.clip(np.column_stack(blocks), -_LARGEST, _LARGEST).astype(np.float32)
         if self.form == "dense":
             if fit:
                 self._scaler = _Scaler(self.seed).fit(values)
@@ -175,9 +177,7 @@ class _Scaler:
 
     def fit(self, values: np.ndarray) -> "_Scaler":
         known = np.isfinite(values)
-        gaps = ~known
-        self.gappy = np.flatnonzero(gaps.any(axis=0) & known.any(axis=0))
-        filled = np.where(known, values, 0.0)
+        self.gappy = np.flatnonzero(~known.all(axis=0) & known.any(axis=0))
         self.medians = np.array(
             [np.median(values[known[:, i], i]) if known[:, i].any() else 0.0 for i in range(values.shape[1])],
             dtype=np.float32,
@@ -189,9 +189,8 @@ class _Scaler:
             self.shape = QuantileTransformer(
                 n_quantiles=quantiles, output_distribution="normal", subsample=100_000, random_state=self.seed
             ).fit(filled[:, self.continuous])
-            self.low = filled[:, self.continuous].min(axis=0)
-        self.mean = filled[:, self.continuous].mean(axis=0)
-        self.scale = filled[:, self.continuous].std(axis=0) + 1e-9
+        self.mean = filled[:, self.continuous].mean(axis=0, dtype=np.float64)
+        self.scale = filled[:, self.continuous].std(axis=0, dtype=np.float64) + 1e-9
         return self
 
     def transform(self, values: np.ndarray) -> np.ndarray:

@@ -33,7 +33,6 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     delimiter = source.get("delimiter") or ","
 
     emit_progress(0.4, f"read {len(raw):,} rows and {raw.shape[1]:,} columns")
-    target_type = infer_type(raw[name], name, delimiter)
     target = read_target(raw[name], name, request.get("task"), request.get("metric"), number_style(raw[name], delimiter))
 
     columns: list[dict[str, Any]] = []
@@ -45,10 +44,10 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
             emit_progress(0.4 + 0.5 * position / raw.shape[1], f"looking at column {position + 1} of {raw.shape[1]}")
         # Rows without a target are never used, so a column is what its usable rows say it is.
         cells = raw[column].iloc[usable]
-        kind = target_type if column == name else infer_type(cells, column, delimiter)
+        kind = infer_type(cells, column, delimiter)
         entry = _describe(cells, kind)
         if column == name:
-            entry |= {"type": _target_column_type(target, target_type), "role": "target", "reason": None}
+            entry |= {"type": _target_column_type(target, kind), "role": "target", "reason": None}
         elif column in ignored:
             entry |= {"role": "ignored", "reason": "left out as requested"}
         elif kind.type in ("CONSTANT", "IDENTIFIER"):

@@ -45,7 +45,7 @@ def column(rows: int) -> st.SearchStrategy[list[str]]:
 
 @st.composite
 def tables(draw: st.DrawFn) -> dict[str, Any]:
-    rows = draw(st.sampled_from([1, 9, 10, 14, 30, 60]))
+    rows = draw(st.sampled_from([9, 10, 14, 30, 60, 60]))
     width = draw(st.integers(1, 5))
     header = draw(st.lists(HEADERS, min_size=width + 1, max_size=width + 1))
     columns = [list(draw(column(rows))) for _ in range(width + 1)]
@@ -60,7 +60,7 @@ def tables(draw: st.DrawFn) -> dict[str, Any]:
 QUICK = {"LIGHTGBM": {"rounds": 5}, "CATBOOST": {"rounds": 3}, "EXTRA_TREES": {"n_estimators": 5}, "MLP": {"epochs": 2}}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(table=tables())
 def test_generated_mess_becomes_a_model_or_a_coded_error(
     table: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
@@ -107,7 +107,7 @@ NOISE = [f"{value:.3f}" for value in RNG.normal(size=60)]
         (["x", "y"], [NOISE, ["a"] * 59 + ["b"]]),
         (["x", "y"], [NOISE, ["a"] * 58 + ["b"] * 2]),
         (["x", "y"], [["", "?", "1"] * 20, NOISE]),
-        (["x", "y"], [[str(10**30 + i * 7 % 11) for i in range(60)], NOISE]),
+        (["x", "y"], [[str(10**30 * (i * 7 % 11)) for i in range(60)], NOISE]),
         (["when", "y"], [[f"{1 + i % 28}/{1 + i % 12}/2020" for i in range(60)], NOISE]),
         (["x", "y"], [["a", "b"] * 30, [str(i) for i in range(60)]]),
         (["x", "y"], [NOISE, [f"c{i % 20}" for i in range(60)]]),

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from job_folder import SEED, JobFolder, over_the_wire
-from sproutml_toolkit import wire, workspace
+from job_folder import SEED, JobFolder, code_of, over_the_wire
+from sproutml_toolkit import __main__, wire, workspace
 
 INPUT = {"path": "input/data.csv", "delimiter": ",", "encoding": "utf-8", "compression": None}
 
@@ -48,8 +48,8 @@ def test_a_coded_error_is_the_last_line_and_exits_2(job: JobFolder) -> None:
 @pytest.mark.parametrize("command", ["train", "split", "prepare", "ensemble"])
 def test_a_command_run_too_early_says_which_step_is_missing(job: JobFolder, command: str) -> None:
     request = {"trialId": "t", "family": "KNN", "trialIds": ["t"]}
-    code, lines = over_the_wire(job.folder, command, request)
-    assert (code, lines[-1]["code"]) == (2, "STEP_MISSING")
+    with job.inside():
+        assert code_of(__main__.command(command), request) == "STEP_MISSING"
 
 
 def test_a_bug_exits_1_with_its_traceback(job: JobFolder) -> None:
@@ -59,9 +59,7 @@ def test_a_bug_exits_1_with_its_traceback(job: JobFolder) -> None:
 
 
 def test_a_trial_id_cannot_lead_out_of_the_folder(mixed: JobFolder) -> None:
-    request = {"trialId": "../../sealed/x", "family": "BASELINE", "timeLimitSeconds": 9, "threads": 1, "seed": 1}
-    code, lines = over_the_wire(mixed.folder, "train", request)
-    assert (code, lines[-1]["code"]) == (2, "REQUEST_INVALID")
+    assert code_of(mixed.train, "../../sealed/x", "BASELINE") == "REQUEST_INVALID"
 
 
 def test_what_is_not_finite_is_null_and_framing_survives_any_text(capsys: pytest.CaptureFixture[str]) -> None:
