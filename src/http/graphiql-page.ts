@@ -5,8 +5,16 @@ import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import { GRAPHQL_PATH } from './yoga.ts';
 
-/** Tabs the page opens with, in this order, each with its variables beside it. */
-const TABS = ['upload', 'watch', 'result', 'artifacts'] as const;
+/**
+ * Tabs the page opens with, in this order, some with variables beside them: never the first, whose variables GraphiQL
+ * forgets to show.
+ */
+const TABS = [
+  { name: 'upload', hasVariables: false },
+  { name: 'watch', hasVariables: true },
+  { name: 'result', hasVariables: true },
+  { name: 'artifacts', hasVariables: true },
+] as const;
 const OPERATIONS = new URL('../../examples/operations/', import.meta.url);
 
 interface Page {
@@ -50,7 +58,7 @@ async function renderPage(): Promise<Page> {
   // Nine megabytes of strings that a server without visitors never needs.
   const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
   const defaultTabs = await Promise.all(TABS.map(readTab));
-  const html = renderGraphiQL({
+  const page = renderGraphiQL({
     title: 'SproutML',
     endpoint: GRAPHQL_PATH,
     subscriptionsProtocol: 'WS',
@@ -58,6 +66,7 @@ async function renderPage(): Promise<Page> {
     inputValueDeprecation: true,
     schemaDescription: true,
   });
+  const html = fillWindow(page);
   return {
     compressed: await promisify(gzip)(html, { level: 9 }),
     etag: `"${createHash('sha256').update(html).digest('base64url')}"`,
@@ -65,11 +74,20 @@ async function renderPage(): Promise<Page> {
   };
 }
 
-async function readTab(name: (typeof TABS)[number]): Promise<{ query: string; variables: string }> {
+async function readTab({
+  name,
+  hasVariables,
+}: (typeof TABS)[number]): Promise<{ query: string; variables: string | null }> {
   const read = (extension: string) => readFile(new URL(`${name}.${extension}`, OPERATIONS), 'utf8');
-  const [query, variables] = await Promise.all([read('graphql'), read('json')]);
-  return { query, variables };
+  return { query: await read('graphql'), variables: hasVariables ? await read('json') : null };
 }
+
+/** The page is made for a body without margins and then forgets to ask for one. */
+const fillWindow = (html: string): string =>
+  html.replace(
+    '</head>',
+    '<style>html,body,#root{height:100%;margin:0;overflow:hidden}.graphiql-container{height:100%!important}</style></head>',
+  );
 
 /** Lets this page's own script run and no other, and talk to this server alone. */
 function pagePolicy(html: string): string {

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import {
   buildSchema,
   type GraphQLNamedType,
@@ -9,6 +9,8 @@ import {
   isObjectType,
   isSpecifiedScalarType,
   isUnionType,
+  parse,
+  validate,
 } from 'graphql';
 import { expect, it } from 'vitest';
 import { printedSchema } from '../../src/graphql/print-schema.ts';
@@ -102,3 +104,13 @@ function lacks(promised: GraphQLNamedType, actual: GraphQLNamedType | undefined)
   }
   return [];
 }
+
+it('runs every operation we hand out', async () => {
+  const folder = new URL('../../examples/operations/', import.meta.url);
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.graphql'));
+  expect(names.length).toBeGreaterThan(3);
+  for (const name of names) {
+    const errors = validate(schema, parse(await readFile(new URL(name, folder), 'utf8')));
+    expect({ name, errors }).toEqual({ name, errors: [] });
+  }
+});
