@@ -3,8 +3,8 @@ import type { z } from 'zod';
 import { SproutError } from '../domain/errors.ts';
 import type { AgentRole, Stage } from '../domain/vocabulary.ts';
 import type { AgentContext } from './context.ts';
+import { once } from './once.ts';
 import { enterStage } from './stage.ts';
-import { once } from './step.ts';
 import { agentTool } from './tools/agent-tool.ts';
 
 /** What an agent is asked: the first and only message of its run. `run` makes the call ids of parallel runs differ. */

@@ -1,7 +1,7 @@
 import type { NewEvent } from '../domain/events.ts';
 import type { Stage } from '../domain/vocabulary.ts';
 import type { AgentContext } from './context.ts';
-import { once } from './step.ts';
+import { once } from './once.ts';
 
 /** Moves the job to `stage`, closing the one before it; nothing happens when it is there already. */
 export async function enterStage(agent: AgentContext, callId: string, stage: Stage): Promise<void> {

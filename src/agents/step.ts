@@ -42,14 +42,20 @@ export interface StepSpec<T> {
   /** Asked when its turn comes: a reason not to run it after all, which is then its journaled failure. */
   refuse?(): StepError | null;
   run(io: StepIo): Promise<T>;
-  /** Writes the result to the blackboard and says what to record with it. Also called, for the first half, on replay. */
-  settle?(result: T, end: StepEnd): { message?: string; events?: NewEvent[]; changes?: JobChanges };
+  /** Writes the result to the blackboard and says what to record with it; on replay what it says is not recorded again. */
+  settle?(result: T, end: StepEnd): Settled;
   /** Called when it really starts (not when refused), and on replay of one that did. */
   begin?(): void;
   /** Told of a failure that ran (not of a refusal), on replay too. */
   failed?(error: StepError): void;
   /** A failure nobody in the team can mend: thrown and ending the job, not told to the agent. */
   failureIsFatal?: boolean;
+}
+
+export interface Settled {
+  message?: string;
+  events?: NewEvent[];
+  changes?: JobChanges;
 }
 
 export interface StepIo {
@@ -99,57 +105,21 @@ async function performStep<T>(agent: AgentContext, key: string, spec: StepSpec<T
   const { team, role, run } = agent;
   team.signal.throwIfAborted();
   const about = { stage: team.meter.stage, agent: role };
+  const named = { agentRun: run, step: spec.label, tool: spec.tool };
+  const startedAt = team.budget.elapsed;
   const refusal = spec.refuse?.() ?? null;
   const silent = spec.quiet === true || refusal !== null;
-  const log: string[] = [];
-  const writes: Promise<void>[] = [];
-  const startedAt = team.budget.elapsed;
-
   if (!silent) {
-    const started = {
-      type: 'StepStarted',
-      agentRun: run,
-      step: spec.label,
-      tool: spec.tool,
-      input: spec.input,
-    } as const;
-    await team.recorder.record([{ ...started, ...about, message: `${spec.label}: started` }]);
+    const message = `${spec.label}: started`;
+    await team.recorder.record([{ type: 'StepStarted', ...named, input: spec.input, ...about, message }]);
   }
 
-  let outcome: { ok: true; result: T } | { ok: false; error: StepError };
-  if (refusal) {
-    outcome = { ok: false, error: refusal };
-  } else {
-    const io: StepIo = {
-      key,
-      log(level, message) {
-        if (log.length >= LOG_LINES_PER_STEP) return;
-        log.push(`${spec.label}: ${message}`);
-        if (level === 'INFO') return;
-        const written = { type: 'LogWritten', level, step: spec.label } as const;
-        writes.push(team.recorder.record([{ ...written, ...about, message }]));
-      },
-    };
-    try {
-      spec.begin?.();
-      outcome = { ok: true, result: await spec.run(io) };
-    } catch (error) {
-      team.signal.throwIfAborted();
-      if (!(error instanceof SproutError) || error instanceof StaleAttemptError) throw error;
-      const failure = { code: error.code, message: error.message, hint: error.hint ?? null };
-      spec.failed?.(failure);
-      outcome = { ok: false, error: failure };
-    } finally {
-      await Promise.all(writes);
-    }
-  }
-
+  const log: string[] = [];
+  const outcome = refusal ? { ok: false as const, error: refusal } : await outcomeOf(agent, key, spec, log);
   const at = team.budget.elapsed;
   const end = { at, seconds: round(at - startedAt) };
-  const answer = { ...outcome, secondsLeft: round(team.budget.searchLeft) };
-  const settled: ReturnType<NonNullable<typeof spec.settle>> = answer.ok
-    ? (spec.settle?.(answer.result, end) ?? {})
-    : {};
+  const answer: StepAnswer<T> = { ...outcome, secondsLeft: round(team.budget.searchLeft) };
+  const settled: Settled = answer.ok ? (spec.settle?.(answer.result, end) ?? {}) : {};
   const message = answer.ok
     ? (settled.message ?? `${spec.label}: done`)
     : `${spec.label}: ${answer.error.code}: ${answer.error.message}`;
@@ -157,32 +127,56 @@ async function performStep<T>(agent: AgentContext, key: string, spec: StepSpec<T
   const journaled: Journaled<T> = { answer, refused: refusal !== null, ...end, log };
   remember(agent, journaled);
 
-  const finished: NewEvent = {
-    type: 'StepFinished',
-    agentRun: run,
-    step: spec.label,
-    tool: spec.tool,
-    ok: answer.ok,
-    seconds: end.seconds,
-    errorCode: answer.ok ? null : answer.error.code,
-    ...about,
-    message,
-  };
-  if (!answer.ok && answer.error.code === 'NOT_ENOUGH_TIME') {
-    settled.events = [
-      { type: 'LogWritten', level: 'INFO', step: spec.label, ...about, message: answer.error.message },
-    ];
+  const events = [...(settled.events ?? [])];
+  const errorCode = answer.ok ? null : answer.error.code;
+  if (!silent) {
+    const { seconds } = end;
+    events.unshift({ type: 'StepFinished', ...named, ok: answer.ok, seconds, errorCode, ...about, message });
+  } else if (refusal?.code === 'NOT_ENOUGH_TIME') {
+    events.push({ type: 'LogWritten', level: 'INFO', step: spec.label, ...about, message: refusal.message });
   }
-  const events = silent ? [...(settled.events ?? [])] : [finished, ...(settled.events ?? [])];
-  const changes = silent ? settled.changes : { ...settled.changes, usage: { sandboxSeconds: end.seconds } };
   team.signal.throwIfAborted();
   await team.recorder.finishStep(
     { key, tool: spec.tool, ok: answer.ok, output: journaled, seconds: end.seconds },
     events,
-    changes,
+    silent ? settled.changes : { ...settled.changes, usage: { sandboxSeconds: end.seconds } },
   );
   if (!answer.ok && spec.failureIsFatal) throw asError(answer.error);
   return answer;
+}
+
+/** Runs it. Coded errors become failures; a hard stop, a lost claim and errors nobody foresaw are thrown. */
+async function outcomeOf<T>(
+  { team, role }: AgentContext,
+  key: string,
+  spec: StepSpec<T>,
+  log: string[],
+): Promise<{ ok: true; result: T } | { ok: false; error: StepError }> {
+  const writes: Promise<void>[] = [];
+  const io: StepIo = {
+    key,
+    log(level, message) {
+      if (log.length >= LOG_LINES_PER_STEP) return;
+      log.push(`${spec.label}: ${message}`);
+      if (level === 'INFO') return;
+      const about = { stage: team.meter.stage, agent: role, message };
+      const line = { type: 'LogWritten', level, step: spec.label, ...about } as const;
+      // Nobody waits for it here: a write that fails must stop the team by itself.
+      writes.push(team.recorder.record([line]).catch((error) => team.fail(error)));
+    },
+  };
+  try {
+    spec.begin?.();
+    return { ok: true, result: await spec.run(io) };
+  } catch (error) {
+    team.signal.throwIfAborted();
+    if (!(error instanceof SproutError) || error instanceof StaleAttemptError) throw error;
+    const failure = { code: error.code, message: error.message, hint: error.hint ?? null };
+    spec.failed?.(failure);
+    return { ok: false, error: failure };
+  } finally {
+    await Promise.all(writes);
+  }
 }
 
 function remember(agent: AgentContext, journaled: Journaled<unknown>): void {
@@ -193,36 +187,3 @@ const asError = (error: StepError): SproutError =>
   new SproutError(error.code, error.message, error.hint === null ? {} : { hint: error.hint });
 
 const round = (seconds: number): number => Math.round(seconds * 1000) / 1000;
-
-/**
- * Records events once over all attempts, under a key of their own; returns the seconds into the job when it was done.
- * For what is said and begun between steps.
- */
-export async function once(
-  agent: AgentContext,
-  key: string,
-  events: readonly NewEvent[],
-  changes?: JobChanges,
-): Promise<number> {
-  const { team } = agent;
-  team.signal.throwIfAborted();
-  const known = await team.recorder.finishedStep(key);
-  if (known) return (known.output as { at: number }).at;
-  const at = team.budget.elapsed;
-  team.signal.throwIfAborted();
-  await team.recorder.finishStep(
-    { key, tool: 'note', ok: true, output: { at }, seconds: 0 },
-    events,
-    changes,
-  );
-  return at;
-}
-
-/** An agent says, for people, what it decided and why: an event, and a line of the report's decisions. */
-export async function speak(agent: AgentContext, callId: string, text: string): Promise<void> {
-  const { team, role, run } = agent;
-  const at = await once(agent, `${run}#${callId}#said`, [
-    { type: 'AgentSpoke', agentRun: run, stage: team.meter.stage, agent: role, message: text },
-  ]);
-  team.board.addDecision(at, role, text);
-}

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { MemoryStore } from './memory-recorder.ts';
 import { type Call, ScriptedToolkit } from './scripted-toolkit.ts';
 import { startTeam } from './team-fixture.ts';
 
@@ -176,6 +177,22 @@ describe('failures', () => {
     const { store, done } = startTeam({ toolkit: new ScriptedToolkit({ fail }) });
     await done;
     expect(store.artifacts.size).toBe(2);
+  });
+
+  it('to write because the claim is lost end the team at once, also in the middle of a trial', async () => {
+    const store = new MemoryStore();
+    const isCatboost = ({ request }: Call) => request.family === 'CATBOOST';
+    const toolkit = new ScriptedToolkit({
+      delay: (call) => (isCatboost(call) ? 60_000 : 1),
+      warn(call) {
+        store.claimLost ||= isCatboost(call);
+        return 'a line for the log';
+      },
+    });
+    // One core: no other lane writes, so nothing but the log line can tell.
+    const { done } = startTeam({ toolkit, store, cpus: 1 });
+    await expect(done).rejects.toMatchObject({ code: 'STALE_ATTEMPT' });
+    expect(toolkit.running).toBe(0);
   });
 
   it('nobody foresaw end the job at once, siblings included, and are not journaled', async () => {

@@ -1,5 +1,6 @@
 import { text } from 'node:stream/consumers';
 import type { JobChanges, JobRecorder, JournalEntry, NewArtifact } from '../../src/agents/recorder.ts';
+import { StaleAttemptError } from '../../src/domain/errors.ts';
 import type { EventBody, NewEvent } from '../../src/domain/events.ts';
 import type { JobResult } from '../../src/domain/records.ts';
 
@@ -14,6 +15,8 @@ export class MemoryStore {
   readonly trials = new Map<string, NonNullable<JobChanges['trials']>[number]>();
   changes: JobChanges = {};
   sandboxSeconds = 0;
+  /** Another attempt owns the job: every write is refused. */
+  claimLost = false;
 
   get result(): JobResult | null {
     return this.changes.result ?? null;
@@ -63,6 +66,7 @@ export class MemoryRecorder implements JobRecorder {
   }
 
   #apply(events: readonly NewEvent[], changes: JobChanges): void {
+    if (this.#store.claimLost) throw new StaleAttemptError('the job', 1);
     this.#store.events.push(...events);
     for (const trial of changes.trials ?? []) this.#store.trials.set(trial.id, trial);
     this.#store.sandboxSeconds += changes.usage?.sandboxSeconds ?? 0;

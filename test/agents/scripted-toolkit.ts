@@ -17,6 +17,8 @@ export interface Script {
   delay?(call: Call): number;
   /** Milliseconds a killed command takes to die. */
   dying?: number;
+  /** A warning on the way. */
+  warn?(call: Call): string | null;
   /** A coded failure instead of the result. */
   fail?(call: Call): { code: string; message: string; hint?: string } | null;
   /** A trial's score; default: a fixed function of family and parameters. */
@@ -41,6 +43,8 @@ export class ScriptedToolkit implements Toolkit {
     this.running += 1;
     this.mostAtOnce = Math.max(this.mostAtOnce, this.running);
     try {
+      const warning = this.#script.warn?.(call);
+      if (warning) options.onLog?.('WARNING', warning);
       const delay = this.#script.delay?.(call) ?? 0;
       const late = delay > options.timeoutMs;
       await sleep(Math.min(delay, options.timeoutMs), undefined, { signal: options.signal });

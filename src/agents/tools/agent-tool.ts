@@ -6,7 +6,7 @@ import {
 } from '@openai/agents-core';
 import { z } from 'zod';
 import type { AgentContext } from '../context.ts';
-import { speak } from '../step.ts';
+import { speak } from '../once.ts';
 
 // Off, the SDK hides from an agent what is wrong with its arguments. It logs nothing we don't ask for: tracing is off.
 setSensitiveDataLoggingEnabled(true);

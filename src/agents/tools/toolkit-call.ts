@@ -6,7 +6,7 @@ import { parseResult } from '../toolkit-protocol.ts';
 
 /**
  * Runs one toolkit command for an agent's step and checks its result. Rejects with the command's coded error, or with STOPPED
- * when `softSignal` ended it. A crash of the toolkit itself is tried once more unless `once` is set.
+ * when `softSignal` ended it. A crash of the toolkit itself is tried once more unless `noRetry` is set.
  */
 export async function callToolkit<T>(
   agent: AgentContext,
@@ -18,7 +18,7 @@ export async function callToolkit<T>(
     label: string;
     timeoutSeconds: number;
     softSignal?: AbortSignal;
-    once?: boolean;
+    noRetry?: boolean;
   },
 ): Promise<T> {
   const { team } = agent;
@@ -45,7 +45,7 @@ export async function callToolkit<T>(
     return await attempt();
   } catch (error) {
     const crashed = error instanceof SproutError && error.code === 'TOOLKIT_CRASHED';
-    if (!crashed || call.once) throw error;
+    if (!crashed || call.noRetry) throw error;
     io.log('WARNING', `the toolkit crashed and is tried once more: ${error.message}`);
     return attempt();
   }

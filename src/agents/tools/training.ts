@@ -62,7 +62,7 @@ export const trainTrial = agentTool({
           timeoutSeconds: Math.min(timeLimitSeconds * 1.25 + 5, budget.searchLeft + budget.reserve / 2),
           // What every score is held against costs next to nothing: reaching the goal does not stop it.
           softSignal: trial.family === 'BASELINE' ? team.stopSignal : team.searchSignal,
-          once: true,
+          noRetry: true,
         });
       },
       settle(result, end) {
