@@ -12,7 +12,7 @@ it('the migrations make exactly the tables and columns of the schema (else: npm 
   const dataDir = await mkdtemp(join(tmpdir(), 'sproutml-schema-'));
   await openDatabase(dataDir).close();
   const file = new Sqlite(join(dataDir, 'sproutml.db'), { readonly: true });
-  const tables = Object.values(schema).filter((value): value is SQLiteTable => is(value, SQLiteTable));
+  const tables = Object.values(schema).filter((value) => is(value, SQLiteTable));
   expect(tables.length).toBeGreaterThan(0);
   for (const table of tables) {
     const { name, columns, indexes } = getTableConfig(table);
