@@ -5,7 +5,7 @@ a few hundredths of the gap between trials, more on small data. The holdout scor
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,15 +20,22 @@ _NOTE = "members were chosen on the same out-of-fold rows as this score, which i
 
 @dataclass
 class EnsembleModel:
-    """Trials by weight. The weights are positive and sum to 1; members are read from the job's folder when needed."""
+    """Trials by weight. The weights are positive and sum to 1; members are read from the job's folder, once, when needed."""
 
     weights: dict[str, float]
+    _members: dict[str, workspace.Scorer] = field(default_factory=dict, repr=False, compare=False)
 
     def predict_scores(self, X: pd.DataFrame) -> np.ndarray:
         """(n, n_classes) probabilities or (n,) values."""
-        return sum(
-            weight * workspace.load_trial(trial_id).model.predict_scores(X) for trial_id, weight in self.weights.items()
-        )
+        for trial_id in self.weights:
+            if trial_id not in self._members:
+                self._members[trial_id] = workspace.load_scorer(trial_id)
+        parts = [weight * self._members[trial_id].predict_scores(X) for trial_id, weight in self.weights.items()]
+        return np.sum(parts, axis=0)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The members' own files stay the only copy.
+        return {"weights": self.weights, "_members": {}}
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:

@@ -89,13 +89,13 @@ class FittedModel:
 def fitted_model(trial_id: str) -> FittedModel:
     """The model of a finished trial or ensemble of this job's folder, ready to be pickled as out/model.pkl."""
     profile = workspace.load_profile()
-    trial = workspace.load_trial(trial_id)
-    weights: dict[str, float] = trial.result.get("weights") or {trial_id: 1.0}
-    members = [(weight, workspace.load_trial(member).model) for member, weight in weights.items()]
+    trial = workspace.load_result(trial_id)
+    weights: dict[str, float] = trial.get("weights") or {trial_id: 1.0}
+    members = [(weight, workspace.load_scorer(member)) for member, weight in weights.items()]
     classes = profile["classes"]
     return FittedModel(
         trial_id=trial_id,
-        family=trial.result["family"],
+        family=trial["family"],
         task=profile["task"],
         metric=profile["metric"],
         target=profile["target"]["name"],

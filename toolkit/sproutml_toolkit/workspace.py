@@ -171,13 +171,18 @@ def load_trial(trial_id: str) -> Trial:
     return Trial(
         result=load_result(trial_id),
         oof=load_oof(trial_id),
-        model=load_pickle(trial_folder(trial_id) / "models.pkl"),
+        model=load_scorer(trial_id),
     )
 
 
 def load_result(trial_id: str) -> dict[str, Any]:
     """A trial's result alone."""
     return load_json(trial_folder(trial_id) / "result.json")
+
+
+def load_scorer(trial_id: str) -> Scorer:
+    """A trial's bagged fold models alone."""
+    return load_pickle(trial_folder(trial_id) / "models.pkl")
 
 
 def load_oof(trial_id: str) -> np.ndarray:

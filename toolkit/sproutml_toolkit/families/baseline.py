@@ -1,5 +1,4 @@
-"""BASELINE: the class shares, or the median (the mean where the metric squares errors is not used, on purpose: the
-protocol's baseline is the median). What every other model must beat. No parameters."""
+"""BASELINE: the class shares, or the median. What every other model must beat. No parameters."""
 
 from typing import Any
 

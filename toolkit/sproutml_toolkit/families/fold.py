@@ -62,7 +62,7 @@ class FoldModel:
     """A fitted fold: encoder and estimator, answering in all classes of the task and in the target's own units.
 
     present: the task's class numbers the training rows had, in order; None for regression. logarithm: the estimator
-    learnt log(1 + y). bounds: the range of the training target a regression is kept in, or None for extrapolation.
+    learnt log(1 + y).
     """
 
     encoder: FeatureEncoder | None
