@@ -57,6 +57,8 @@ export class RowScanner {
     let state = this.#state;
     let fields = this.#fields;
     let blank = this.#blank;
+    let afterCR = this.#afterCR;
+    let line = this.#line;
 
     for (let i = 0; i < length; i++) {
       const byte = chunk[i] as number;
@@ -64,53 +66,57 @@ export class RowScanner {
       if (state === QUOTED) {
         if (byte === QUOTE) state = QUOTE_IN_QUOTED;
         else if (byte === LF) {
-          if (!this.#afterCR) this.#line++;
-        } else if (byte === CR) this.#line++;
-        this.#afterCR = byte === CR;
-        continue;
-      }
-      // Most bytes are inside an unquoted field and mean nothing.
-      if (state === UNQUOTED && byte > SPACE && byte !== delimiter) {
-        blank = false;
+          if (!afterCR) line++;
+        } else if (byte === CR) line++;
+        afterCR = byte === CR;
         continue;
       }
       if (byte === delimiter) {
         fields++;
         blank = false;
+        afterCR = false;
         state = FIELD_START;
         continue;
       }
       if (byte === LF || byte === CR) {
-        if (byte === LF && this.#afterCR) {
+        if (byte === LF && afterCR) {
           // The second half of CRLF: the row ended with its first.
-          this.#afterCR = false;
+          afterCR = false;
           this.#rowStart = this.#offset + i + 1;
           continue;
         }
-        this.#afterCR = byte === CR;
+        afterCR = byte === CR;
         if (!blank) this.#onRow(fields, this.#rowLine, this.#rowStart, this.#offset + i);
-        this.#line++;
-        this.#rowLine = this.#line;
+        line++;
+        this.#rowLine = line;
         this.#rowStart = this.#offset + i + 1;
         fields = 1;
         blank = true;
         state = FIELD_START;
         continue;
       }
-      this.#afterCR = false;
+      afterCR = false;
       if (byte === QUOTE && (state === FIELD_START || state === QUOTE_IN_QUOTED)) {
-        if (state === FIELD_START) this.#quoteLine = this.#line;
+        if (state === FIELD_START) this.#quoteLine = line;
         blank = false;
         state = QUOTED;
         continue;
       }
       if (byte !== SPACE && byte !== TAB) blank = false;
       state = UNQUOTED;
+      // Most bytes are inside a field and mean nothing.
+      for (; i + 1 < length; i++) {
+        const next = chunk[i + 1] as number;
+        if (next === delimiter || next === LF || next === CR) break;
+        if (next > SPACE) blank = false;
+      }
     }
 
     this.#state = state;
     this.#fields = fields;
     this.#blank = blank;
+    this.#afterCR = afterCR;
+    this.#line = line;
     this.#offset += length;
   }
 

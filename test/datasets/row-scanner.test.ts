@@ -67,6 +67,7 @@ it.each([
   ['CRLF', 'a,b\r\n1,2\r\n', 2],
   ['CR', 'a,b\r1,2\r', 2],
   ['no line end at the end', 'a,b\n1,2', 2],
+  ['line ends of every kind', 'a,b\r,\n1,2\r\n,\r\r\n3,4', 5],
   ['blank lines between', '\n\na,b\n\n  \n1,2\n\t\n\n', 2],
   ['a field that is only a quoted blank', 'a\n""\n" "\n', 3],
   ['nothing', '', 0],
