@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import type { Launch } from './local-process.ts';
 import type { PythonEnvironment } from './python-interpreter.ts';
 import type { SandboxCommand } from './sandbox.ts';
-import { seccompFilter } from './seccomp.ts';
 
 /** The programs a contained process is started with, as found on this machine. */
 export interface Bubblewrap {
@@ -13,6 +12,8 @@ export interface Bubblewrap {
   setpriv: string;
   /** True when this server is root: then there is no user namespace, and `setpriv` gives up root inside. */
   asRoot: boolean;
+  /** The system-call filter for this processor. */
+  filter: Buffer;
   /** Descriptors this server was born with that would be open inside: see `inheritableDescriptors`. */
   inheritable: readonly number[];
 }
@@ -38,16 +39,15 @@ export function containedLaunch(
   options: { folder: string; environment: PythonEnvironment; uid: number; memoryBytes: number },
 ): Launch {
   const { environment } = options;
-  const filter = seccompFilter();
-  const firstFree = filter === null ? 4 : 5;
-  const inheritable = tools.inheritable.filter((descriptor) => descriptor >= firstFree);
+  const inheritable = tools.inheritable.filter((descriptor) => descriptor > 4);
   return {
     file: tools.bwrap,
     // Options go in by descriptor: a command line, with every host path in it, could be read from inside.
     args: [
       '--args',
       '3',
-      ...(filter === null ? [] : ['--seccomp', '4']),
+      '--seccomp',
+      '4',
       // bubblewrap closes what it has read arguments from; here it finds none.
       ...inheritable.flatMap((descriptor) => ['--args', String(descriptor)]),
       '--',
@@ -68,7 +68,7 @@ export function containedLaunch(
         '--remount-ro',
         '/',
       ]),
-      ...(filter === null ? [] : [filter]),
+      tools.filter,
     ],
     emptied: inheritable,
     codeCarriesSignal: true,

@@ -7,6 +7,7 @@ import { type Bubblewrap, containedLaunch, inheritableDescriptors } from './bubb
 import { startSupervised } from './local-process.ts';
 import type { PythonEnvironment } from './python-interpreter.ts';
 import { SANDBOX_FOLDERS } from './sandbox.ts';
+import { seccompFilter } from './seccomp.ts';
 
 /** How processes can be held here: found out by holding one. `reason` is one sentence for people. */
 export type DetectedContainment =
@@ -68,8 +69,22 @@ async function probe(environment: PythonEnvironment | null): Promise<DetectedCon
   if (prlimit === null || setpriv === null) {
     return plain('prlimit or setpriv is missing.', 'Install util-linux.');
   }
+  const filter = seccompFilter();
+  if (filter === null) {
+    return plain(
+      `there is no system-call filter for ${process.arch} processors yet.`,
+      'Use an x64 or arm64 machine, or Daytona, for agent-written code.',
+    );
+  }
   const asRoot = process.getuid?.() === 0;
-  const tools: Bubblewrap = { bwrap, prlimit, setpriv, asRoot, inheritable: inheritableDescriptors() };
+  const tools: Bubblewrap = {
+    bwrap,
+    prlimit,
+    setpriv,
+    asRoot,
+    filter,
+    inheritable: inheritableDescriptors(),
+  };
   const complaint = await tryOut(tools, environment);
   if (complaint === null) {
     const user = asRoot ? 'the server is root, so processes drop to a user of their own' : 'ordinary user';
@@ -146,7 +161,7 @@ function hintFor(complaint: string, asRoot: boolean): string {
   return 'Run `bwrap --ro-bind / / true` by hand and look at what it says.';
 }
 
-/** The path of an executable in PATH or the usual places, or null. */
+/** The path of an executable in PATH (the operating system's business, not a setting of ours) or the usual places, or null. */
 export function findProgram(name: string): string | null {
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/bin', '/bin', '/usr/sbin', '/sbin'];
   for (const folder of folders) {

@@ -24,6 +24,8 @@ export interface Launch {
 /** Often enough that a process touching memory as fast as it can overshoots by a few hundred MB. */
 const WATCH_MILLISECONDS = 100;
 const DISK_EVERY = 10;
+/** 24 days; a longer timer fires at once. */
+export const LONGEST_TIMER = 2 ** 31 - 1;
 /** How long output may stay open after the process ended before it is cut off. */
 const OUTPUT_GRACE_MILLISECONDS = 2_000;
 
@@ -78,7 +80,7 @@ export async function startSupervised(
   if (child.pid !== undefined) supervision.onStarted?.(child.pid);
   launch.descriptors.forEach((bytes, index) => {
     const pipe = child.stdio[3 + index] as Writable;
-    ignoreBrokenPipe(pipe);
+    tolerateBreaking(pipe);
     pipe.end(bytes);
   });
   return supervise(child, launch, command, supervision);
@@ -101,7 +103,7 @@ function supervise(
 ): SandboxProcess {
   // Piped in `startSupervised`; the types can't tell.
   const [stdin, stdout, stderr] = child.stdio as unknown as [Writable, Readable, Readable];
-  ignoreBrokenPipe(stdin);
+  for (const stream of [stdin, stdout, stderr]) tolerateBreaking(stream);
 
   let stopped: ProcessExit['reason'] | null = null;
   let ended = false;
@@ -128,7 +130,7 @@ function supervise(
   const deadline =
     command.limits.wallSeconds === null
       ? null
-      : setTimeout(() => stop('deadline'), command.limits.wallSeconds * 1000);
+      : setTimeout(() => stop('deadline'), Math.min(command.limits.wallSeconds * 1000, LONGEST_TIMER));
   const watch = new AbortController();
   // A process that can't be watched must not go on.
   watchResources(child.pid ?? 0, supervision, watch.signal, stop).catch(() => stop('killed'));
@@ -193,10 +195,7 @@ async function watchResources(
   }
 }
 
-/** A process that has ended reads no more; that it ended is said by its exit. */
-function ignoreBrokenPipe(stream: Writable): void {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE' && error.code !== 'ECONNRESET' && error.code !== 'ERR_STREAM_DESTROYED')
-      throw error;
-  });
+/** A pipe breaks when the process at its other end is gone; that, and how, is said by its exit. */
+function tolerateBreaking(stream: Readable | Writable): void {
+  stream.on('error', () => undefined);
 }

@@ -79,7 +79,7 @@ class LocalSandboxes implements SandboxProvider {
 
   async open(id: string): Promise<Sandbox> {
     const folder = this.#folderOf(id);
-    const owner = this.#tools?.asRoot === true ? ownerOf(id) : null;
+    const owner = process.getuid?.() === 0 ? this.#ownerOf(id) : null;
     for (const path of ['', ...SANDBOX_FOLDERS, ...(this.#tools === null ? ['tmp'] : [])]) {
       await mkdir(join(folder, path), { recursive: true, mode: 0o700 });
     }
@@ -122,6 +122,16 @@ class LocalSandboxes implements SandboxProvider {
     return join(this.#root, id);
   }
 
+  /**
+   * When the server is root, the user a contained sandbox's processes become: each its own, so that their process counts
+   * don't add up. From the range that systemd keeps for such short-lived users; nothing else owns files by these numbers.
+   */
+  #ownerOf(id: string): Owner {
+    if (this.#tools === null) return { uid: 0, gid: 0 };
+    const uid = 61_184 + (createHash('sha256').update(id).digest().readUInt32LE() % 4_336);
+    return { uid, gid: uid };
+  }
+
   /** The folders belong to the user that processes inside are; after a change of containment, all in them too. */
   async #setOwner(folder: string, owner: Owner | null): Promise<void> {
     if (owner === null) return;
@@ -135,15 +145,6 @@ class LocalSandboxes implements SandboxProvider {
     await chown(folder, owner.uid, owner.gid);
     await chmod(folder, 0o700);
   }
-}
-
-/**
- * When the server is root, the user a sandbox's processes become: each its own, so that their process counts don't add
- * up. From the range that systemd keeps for such short-lived users; nothing else owns files by these numbers.
- */
-function ownerOf(id: string): Owner {
-  const uid = 61_184 + (createHash('sha256').update(id).digest().readUInt32LE() % 4_336);
-  return { uid, gid: uid };
 }
 
 interface LocalSandboxParts extends LocalSandboxOptions {

@@ -87,10 +87,13 @@ export function killPlainTree(child: ChildProcess): void {
     killQuietly(-root);
     return;
   }
-  void processTree(root).then((pids) => {
-    for (const pid of pids) killQuietly(pid);
-    killQuietly(-root);
-  });
+  void processTree(root)
+    // Without a list there is still the process and its group.
+    .catch(() => [root])
+    .then((pids) => {
+      for (const pid of pids) killQuietly(pid);
+      killQuietly(-root);
+    });
 }
 
 function killQuietly(pid: number): void {

@@ -33,6 +33,8 @@ const stampShape = z.object({
   python: z.string(),
   lock: z.string(),
   devLock: z.string().nullable(),
+  /** PYTHON as it was when this was built. */
+  requested: z.string().nullable().default(null),
 });
 type Stamp = z.output<typeof stampShape>;
 
@@ -65,7 +67,8 @@ export async function ensureEnvironment(options: EnvironmentOptions = {}): Promi
       await build(directory, options);
       const { version } = await describePython(interpreterOf(directory));
       const devLock = dev ? wanted.devLock : null;
-      await writeStamp(directory, { recipe: RECIPE, python: version, lock: wanted.lock, devLock });
+      const requested = options.python ?? null;
+      await writeStamp(directory, { recipe: RECIPE, python: version, lock: wanted.lock, devLock, requested });
     }
     const seconds = ((performance.now() - started) / 1000).toFixed(0);
     options.onProgress?.(`The Python environment is ready (${seconds} s).`);
@@ -91,6 +94,9 @@ export async function inspectEnvironment(options: EnvironmentOptions = {}): Prom
   if (stamp === null) return { state: 'missing', reason: 'there is no finished environment yet.' };
   const wanted = await wantedLocks();
   if (stamp.lock !== wanted.lock) return { state: 'stale', reason: 'the lock file has changed.' };
+  if (options.python !== undefined && stamp.requested !== options.python) {
+    return { state: 'stale', reason: `PYTHON is ${options.python} now.` };
+  }
   let environment: PythonEnvironment;
   try {
     environment = await describePython(interpreterOf(directory), [PACKAGE]);

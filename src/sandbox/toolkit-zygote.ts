@@ -1,6 +1,7 @@
 import { cpus } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../domain/errors.ts';
+import { LONGEST_TIMER } from './local-process.ts';
 import type { ProcessExit, SandboxCommand, SandboxProcess } from './sandbox.ts';
 import type { ToolkitCallOptions } from './toolkit.ts';
 import {
@@ -191,7 +192,10 @@ function interrupted(
 ): { reason: Promise<{ error: unknown }>; dispose(): void } {
   const { promise, resolve } = Promise.withResolvers<{ error: unknown }>();
   const onAbort = () => resolve({ error: options.signal?.reason });
-  const timer = setTimeout(() => resolve({ error: stepDeadline(command) }), options.timeoutMs);
+  const timer = setTimeout(
+    () => resolve({ error: stepDeadline(command) }),
+    Math.min(options.timeoutMs, LONGEST_TIMER),
+  );
   options.signal?.addEventListener('abort', onAbort, { once: true });
   if (options.signal?.aborted) onAbort();
   return {

@@ -1,4 +1,5 @@
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -91,6 +92,26 @@ describe('the toolkit environment', () => {
     });
     await writeFile(join(directory, 'sproutml-environment.json'), '{"recipe":');
     expect(await inspectEnvironment({ directory })).toMatchObject({ state: 'missing' });
+  });
+});
+
+it('an environment built from another PYTHON than is asked for now is not taken for ready', async () => {
+  const lock = await readFile(join(import.meta.dirname, '../../toolkit/requirements.lock'));
+  const stamp = {
+    recipe: 1,
+    python: '3.12.1',
+    lock: createHash('sha256').update(lock).digest('hex'),
+    devLock: null,
+    requested: '/one/python',
+  };
+  await fakePython('3.12.1');
+  await writeFile(join(folder, 'sproutml-environment.json'), JSON.stringify(stamp));
+  expect(await inspectEnvironment({ directory: folder, python: '/one/python' })).toMatchObject({
+    state: 'ready',
+  });
+  expect(await inspectEnvironment({ directory: folder, python: '/other/python' })).toMatchObject({
+    state: 'stale',
+    reason: expect.stringContaining('/other/python'),
   });
 });
 
