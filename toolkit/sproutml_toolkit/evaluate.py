@@ -91,7 +91,7 @@ def _add_holdout(evaluation: dict[str, Any], task: str, train: Table, seed: int,
     emit_progress(0.5, "shuffling one column at a time to see what the model relies on")
     used = {feature["name"] for feature in workspace.load_plan()["features"]}
     features = [name for name in holdout.X.columns if name in used]
-    found = permutation_importance(model, holdout.X, holdout.y, metric, features, seed, time_limit)
+    found = permutation_importance(model, holdout.X, holdout.y, scores, metric, features, seed, time_limit)
     evaluation["importances"] = [asdict(entry) for entry in found.entries if np.isfinite([entry.mean, entry.low, entry.high]).all()]
     _say_what_was_cut(found, len(holdout))
 

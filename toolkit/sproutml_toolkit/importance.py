@@ -44,33 +44,40 @@ class Importances:
 
 
 def permutation_importance(
-    model: Scorer, X: pd.DataFrame, y: np.ndarray, metric: str, features: list[str], seed: int, time_limit_seconds: float
+    model: Scorer,
+    X: pd.DataFrame,
+    y: np.ndarray,
+    scores: np.ndarray,
+    metric: str,
+    features: list[str],
+    seed: int,
+    time_limit_seconds: float,
 ) -> Importances:
-    """Importance of each of `features`, columns of `X`, for `model` on these rows.
+    """Importance of each of `features`, columns of `X`, for `model` on these rows; `scores` are the model's, already known.
 
     Works in rounds, one shuffle of every column a round, up to five, until the time is out; of many rows it takes 1,000, fewer
-    where the model is slow. Deterministic for a seed as long as the time suffices.
+    where the model is slow. The first round may take thrice the time: one look at every column is worth more than five at some.
+    Deterministic for a seed as long as the time suffices.
     """
     deadline = time.monotonic() + time_limit_seconds
+    last_call = deadline + 2 * time_limit_seconds
     rng = np.random.default_rng(seed)
-    model.predict_scores(X.iloc[:1])  # what a model loads once is no part of its pace
-    started = time.monotonic()
-    pace = model.predict_scores(X.iloc[: min(len(y), _PACE_ROWS)])
-    seconds_per_row = (time.monotonic() - started) / len(pace)
-    affordable = int(max(deadline - time.monotonic(), 0) / (seconds_per_row * (len(features) + 1)))
+    call_seconds, row_seconds = _pace(model, X)
+    affordable = int(max(deadline - time.monotonic() - call_seconds, 0) / (row_seconds * (len(features) + 1)))
     rows = _sample(np.arange(len(y)), min(_MOST_ROWS, max(_FEWEST_ROWS, affordable)), rng)
-    X, y = X.iloc[rows].reset_index(drop=True), y[rows]
-    base = model.predict_scores(X)
+    X, y, base = X.iloc[rows].reset_index(drop=True), y[rows], scores[rows]
 
     shuffled: dict[str, list[np.ndarray]] = {name: [] for name in features}
     turns = [name for _ in range(_SHUFFLES) for name in features]
-    while turns and time.monotonic() < deadline:
-        in_time = (deadline - time.monotonic()) / seconds_per_row
-        most_rows = min(_ROWS_PER_CALL, _CELLS_PER_CALL // X.shape[1], in_time)
+    while turns:
+        left = (deadline if all(shuffled.values()) else last_call) - time.monotonic()
+        if left <= 0:
+            break
+        most_rows = min(_ROWS_PER_CALL, _CELLS_PER_CALL // X.shape[1], (left - call_seconds) / row_seconds)
         batch = turns[: max(1, int(most_rows // len(y)))]
         turns = turns[len(batch) :]
-        scores = model.predict_scores(pd.concat([_with_shuffled(X, name, rng) for name in batch], ignore_index=True))
-        for name, part in zip(batch, np.split(scores, len(batch)), strict=True):
+        answers = model.predict_scores(pd.concat([_with_shuffled(X, name, rng) for name in batch], ignore_index=True))
+        for name, part in zip(batch, np.split(answers, len(batch)), strict=True):
             shuffled[name].append(part)
 
     measured = [name for name in features if shuffled[name]]
@@ -102,6 +109,17 @@ def _interval(
         return float("nan"), float("nan")
     low, high = np.quantile(drops, [0.025, 0.975])
     return float(low), float(high)
+
+
+def _pace(model: Scorer, X: pd.DataFrame) -> tuple[float, float]:
+    """About how many seconds a call takes whatever it is given, and how many more each row takes."""
+    several = min(len(X), _PACE_ROWS)
+    times = []
+    for count in (1, several):
+        started = time.monotonic()
+        model.predict_scores(X.iloc[:count])
+        times.append(time.monotonic() - started)
+    return times[0], max((times[1] - times[0]) / several, times[1] / several / 20, 1e-7)
 
 
 def _with_shuffled(X: pd.DataFrame, name: str, rng: np.random.Generator) -> pd.DataFrame:

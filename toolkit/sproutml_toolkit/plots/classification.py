@@ -40,7 +40,7 @@ def confusion_matrix(y: np.ndarray, predicted: np.ndarray, classes: list[str], r
                     linewidth=0,
                 )
                 if counts[row, column] or size <= 8:
-                    text = f"{counts[row, column]:,}" + (f"\n{value:.0%}" if size <= 6 else "")
+                    text = f"{counts[row, column]:,}" + (f"\n{_percent(value)}" if size <= 6 else "")
                     subplot.text(column, row, text, ha="center", va="center", color=INK[0], fontsize=9.5 if size <= 8 else 7)
         labels = [label(name, 14) for name in names]
         crowded = size > 4 or max(map(len, labels)) > 9
@@ -70,8 +70,8 @@ def roc_curves(y: np.ndarray, probabilities: np.ndarray, classes: list[str], row
             area = roc_auc_score(positive, probabilities[:, code])
             keep = _thin(len(false_rate))
             name = label(classes[code])
-            subplot.plot(false_rate[keep], true_rate[keep], color=colour, label=f"{name}: {area:.3f}")
-            areas.append(f"{name} {area:.3f}")
+            subplot.plot(false_rate[keep], true_rate[keep], color=colour, label=f"{name}: {_three_decimals(area)}")
+            areas.append(f"{name} {_three_decimals(area)}")
         if not areas:
             return None
         subplot.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xlabel="false positive rate", ylabel="true positive rate")
@@ -94,9 +94,9 @@ def precision_recall_curves(y: np.ndarray, probabilities: np.ndarray, classes: l
             area = average_precision_score(positive, probabilities[:, code])
             keep = _thin(len(recall))
             name = label(classes[code])
-            subplot.plot(recall[keep], precision[keep], color=colour, label=f"{name}: {area:.3f}")
+            subplot.plot(recall[keep], precision[keep], color=colour, label=f"{name}: {_three_decimals(area)}")
             subplot.axhline(positive.mean(), color=colour, linewidth=1, linestyle=(0, (2, 4)), alpha=0.8)
-            areas.append(f"{name} {area:.3f} (share of rows {positive.mean():.3f})")
+            areas.append(f"{name} {_three_decimals(area)} (share of rows {positive.mean():.3f})")
         if not areas:
             return None
         subplot.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.03), xlabel="recall", ylabel="precision")
@@ -168,3 +168,14 @@ def _worst_confusion(counts: np.ndarray, names: list[str]) -> str:
 def _thin(points: int) -> np.ndarray:
     """Positions of at most `_MOST_POINTS_IN_LINE` points, first and last among them."""
     return np.unique(np.linspace(0, points - 1, min(points, _MOST_POINTS_IN_LINE)).round().astype(int))
+
+
+def _three_decimals(area: float) -> str:
+    """Rounded, but what is not perfect never looks so."""
+    return f"{area if area == 1 else min(area, 0.9994):.3f}"
+
+
+def _percent(share: float) -> str:
+    if 0 < share < 0.005:
+        return "<1%"
+    return ">99%" if 0.995 <= share < 1 else f"{share:.0%}"

@@ -247,7 +247,7 @@ def _data_words(findings: Findings) -> str:
     text = f"{profile['rows']:,} rows and {total:,} columns came in; {profile['usableRows']:,} rows and {used:,} columns were used."
     if profile["classes"] is not None:
         common = sorted(profile["classes"], key=lambda entry: -entry["count"])
-        listed = ", ".join(f"{entry['label']} {entry['count'] / profile['usableRows']:.0%}" for entry in common[:6])
+        listed = ", ".join(f"{entry['label']} ({entry['count'] / profile['usableRows']:.0%})" for entry in common[:6])
         return f"{text} Classes: {listed}{' …' if len(common) > 6 else ''}."
     target = profile["target"]
     if target.get("mean") is None:
