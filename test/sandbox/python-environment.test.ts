@@ -60,11 +60,14 @@ describe('the interpreter', () => {
 
 describe('the toolkit environment', () => {
   it('never takes over a folder that holds something else', async () => {
-    await writeFile(join(folder, 'thesis.tex'), 'years of work');
-    await expect(ensureEnvironment({ directory: folder })).rejects.toMatchObject({
+    const directory = join(folder, 'documents');
+    await mkdir(directory);
+    await writeFile(join(directory, 'thesis.tex'), 'years of work');
+    await expect(ensureEnvironment({ directory })).rejects.toMatchObject({
       code: 'ENVIRONMENT_DIRECTORY_TAKEN',
       hint: expect.stringContaining('TOOLKIT_ENV_DIR'),
     });
+    expect(await readFile(join(directory, 'thesis.tex'), 'utf8')).toBe('years of work');
   });
 
   it('that can not be built says so with the end of what was printed, and is missing afterwards', async () => {
