@@ -1,3 +1,5 @@
+import './sdk-listeners.ts';
+
 import { Runner, ToolCallError } from '@openai/agents-core';
 import { Blackboard } from './blackboard.ts';
 import { Budget } from './budget.ts';
@@ -5,12 +7,15 @@ import type { AgentContext, Team, TeamContext } from './context.ts';
 import { runAgent } from './delegate.ts';
 import { ProgressMeter } from './progress.ts';
 import { orchestrator } from './roles/orchestrator.ts';
+import { removeSdkListeners } from './sdk-listeners.ts';
 import { playbookSeats } from './seats.ts';
 import { Slots } from './slots.ts';
 import { leaveStages } from './stage.ts';
 
 export type { StopReason, TeamContext } from './context.ts';
 export { inputPath } from './context.ts';
+
+removeSdkListeners();
 
 /** More trials at once than this share too little memory; the cores left over go to each trial as threads. */
 const MAX_PARALLEL_TRIALS = 6;

@@ -181,16 +181,16 @@ describe('failures', () => {
 
   it('to write because the claim is lost end the team at once, also in the middle of a trial', async () => {
     const store = new MemoryStore();
-    const isCatboost = ({ request }: Call) => request.family === 'CATBOOST';
+    const isForest = ({ request }: Call) => request.family === 'EXTRA_TREES';
     const toolkit = new ScriptedToolkit({
-      delay: (call) => (isCatboost(call) ? 60_000 : 1),
+      delay: (call) => (isForest(call) ? 60_000 : 1),
       warn(call) {
-        store.claimLost ||= isCatboost(call);
+        store.claimLost ||= isForest(call);
         return 'a line for the log';
       },
     });
     // One core: no other lane writes, so nothing but the log line can tell.
-    const { done } = startTeam({ toolkit, store, cpus: 1 });
+    const { done } = startTeam({ toolkit, store, cpus: 1, options: { timeBudgetSeconds: 3_600 } });
     await expect(done).rejects.toMatchObject({ code: 'STALE_ATTEMPT' });
     expect(toolkit.running).toBe(0);
   });
