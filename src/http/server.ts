@@ -27,6 +27,8 @@ export interface HttpTimeouts {
   stallMs: number;
   /** How long a body that nobody wants any more is read on. */
   discardMs: number;
+  /** How long a WebSocket may be open before its handshake. */
+  initMs: number;
   /** How long `close` waits for answers under way. */
   drainMs: number;
 }
@@ -44,6 +46,7 @@ export function createHttpServer(dependencies: HttpDependencies): HttpServer {
   const timeouts: HttpTimeouts = {
     stallMs: 30_000,
     discardMs: 5_000,
+    initMs: 10_000,
     drainMs: 5_000,
     ...dependencies.timeouts,
   };
@@ -136,7 +139,7 @@ export function createHttpServer(dependencies: HttpDependencies): HttpServer {
       });
     },
   );
-  const closeSockets = attachWebSocket(server, { graphql, origins, logger });
+  const closeSockets = attachWebSocket(server, { graphql, origins, logger, initMs: timeouts.initMs });
 
   async function shutDown(): Promise<void> {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));

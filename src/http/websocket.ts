@@ -10,21 +10,25 @@ import { GRAPHQL_PATH, type GraphQLServer } from './yoga.ts';
 
 const MAX_MESSAGE_BYTES = 256 * 1024;
 const MAX_SUBSCRIPTIONS_PER_SOCKET = 50;
-const INIT_TIMEOUT_MS = 10_000;
 
 type Enveloped = Pick<ReturnType<GraphQLServer['getEnveloped']>, 'execute' | 'subscribe'>;
 
 /** GraphQL over WebSocket (subprotocol graphql-transport-ws) on the same path. Returns what closes every socket with 1001. */
 export function attachWebSocket(
   server: Server,
-  { graphql, origins, logger }: { graphql: GraphQLServer; origins: OriginPolicy; logger: Logger },
+  {
+    graphql,
+    origins,
+    logger,
+    initMs,
+  }: { graphql: GraphQLServer; origins: OriginPolicy; logger: Logger; initMs: number },
 ): () => Promise<void> {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES });
 
   const protocol = useServer(
     {
       isProd: true,
-      connectionInitWaitTimeout: INIT_TIMEOUT_MS,
+      connectionInitWaitTimeout: initMs,
       execute: (args) => envelopedOf(args).execute(args),
       subscribe: (args) => envelopedOf(args).subscribe(args),
       onSubscribe: async ({ extra, subscriptions }, _id, params) => {

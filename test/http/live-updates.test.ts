@@ -7,7 +7,10 @@ import { type Api, openApi, table } from './api.ts';
 let api: Api;
 let id: string;
 beforeEach(async () => {
-  api = await openApi({ env: { CORS_ORIGINS: 'https://console.example' } });
+  api = await openApi({
+    env: { CORS_ORIGINS: 'https://console.example' },
+    dependencies: () => ({ timeouts: { initMs: 500 } }),
+  });
   id = (await api.start(table(), { targetColumn: 'y' })).job?.id ?? '';
 });
 afterEach(() => api.close());
@@ -68,6 +71,7 @@ it.each([
     [JSON.stringify({ type: 'subscribe', id: '1', payload: { query: '{ __typename }' } })],
     4401,
   ],
+  ['pings without a handshake', ['{"type":"ping"}', '{"type":"ping"}'], 4408],
   ['a message that is none', ['hello'], 4400],
   ['two handshakes', ['{"type":"connection_init"}', '{"type":"connection_init"}'], 4429],
   ['a message of 5 MB', ['x'.repeat(5_000_000)], 1009],
