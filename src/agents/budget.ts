@@ -19,6 +19,9 @@ const SECONDS_PER_MILLION_CELLS: Readonly<Record<Family, number>> = {
 /** What any trial costs, however small the table. */
 const FIXED_SECONDS = 0.3;
 
+/** Of the search's time, on one core of two: with less, big tables get no strong model; with more, too few kinds. */
+const LARGEST_SHARE = 0.3;
+
 /** The job's wall clock, and what may still be started on it. Seconds throughout. */
 export class Budget {
   readonly total: number;
@@ -67,8 +70,8 @@ export class Budget {
 
   /** The time limit handed to a trial: what is left, but never so much that one configuration eats the search. */
   trialLimit(): number {
-    const share = ((this.total - this.reserve) * Math.min(2, this.#cpus)) / 5;
-    return Math.max(1, Math.min(this.searchLeft, Math.max(share, 10)));
+    const share = (this.total - this.reserve) * LARGEST_SHARE * Math.min(1, this.#cpus / 2);
+    return Math.max(1, Math.min(this.searchLeft, Math.max(share, 5)));
   }
 
   /** Limit for the work that turns the best so far into a result; it is granted even past the deadline. */

@@ -64,6 +64,9 @@ export function delegateTool<Shape extends z.core.$ZodLooseShape, Answer>(spec: 
   });
 }
 
+/** No honest run comes near it: a seat that goes round in circles ends as an error, not as a hang. */
+const MOST_TURNS = 1_000;
+
 /** Runs one agent until it calls `finish`; returns its outcome in words. Throws what its steps could not turn into answers. */
 export async function runAgent(
   context: AgentContext,
@@ -76,7 +79,8 @@ export async function runAgent(
   const startedAt = await once(context, `${run}#started`, [
     { type: 'AgentStarted', parentRun, ...about, message: `${title} started` },
   ]);
-  await team.runner.run(agent, JSON.stringify(assignment), { context, signal: team.signal, maxTurns: null });
+  const limits = { signal: team.signal, maxTurns: MOST_TURNS };
+  await team.runner.run(agent, JSON.stringify(assignment), { context, ...limits });
   // On abort the SDK sometimes throws and sometimes returns as if all were well.
   team.signal.throwIfAborted();
   const { outcome } = context;

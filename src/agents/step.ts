@@ -8,6 +8,9 @@ export type StepAnswer<T> =
   | { ok: true; result: T; secondsLeft: number }
   | { ok: false; error: StepError; secondsLeft: number };
 
+/** The code an agent reads when its arguments don't fit a tool's schema: the tool did not run. */
+export const ARGUMENTS_INVALID = 'ARGUMENTS_INVALID';
+
 export interface StepError {
   code: string;
   message: string;

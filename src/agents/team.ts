@@ -1,6 +1,6 @@
 import './sdk-listeners.ts';
 
-import { Runner, ToolCallError } from '@openai/agents-core';
+import { type ModelProvider, Runner, ToolCallError } from '@openai/agents-core';
 import { Blackboard } from './blackboard.ts';
 import { Budget } from './budget.ts';
 import type { AgentContext, Team, TeamContext } from './context.ts';
@@ -25,7 +25,7 @@ const MAX_PARALLEL_TRIALS = 6;
  * step. Resolves when the report is saved, also after a soft stop once there is a model. Rejects with a SproutError that
  * says why there is no result, with StaleAttemptError, or with the hard stop's reason.
  */
-export async function runTeam(context: TeamContext): Promise<void> {
+export async function runTeam(context: TeamContext, seats: ModelProvider = playbookSeats()): Promise<void> {
   const fatal = new AbortController();
   const goal = new AbortController();
   const board = new Blackboard();
@@ -40,7 +40,7 @@ export async function runTeam(context: TeamContext): Promise<void> {
     signal: AbortSignal.any([context.signal, fatal.signal]),
     searchSignal: AbortSignal.any([context.stopSignal, goal.signal]),
     runner: new Runner({
-      modelProvider: playbookSeats(),
+      modelProvider: seats,
       tracingDisabled: true,
       toolNotFoundBehavior: 'return_error_to_model',
     }),

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import type { ModelProvider } from '@openai/agents-core';
 import { runTeam, type StopReason, type TeamContext } from '../../src/agents/team.ts';
 import type { BlobKey, DatasetId, JobId } from '../../src/domain/ids.ts';
 import type { Dataset, Job, JobOptions } from '../../src/domain/records.ts';
@@ -60,6 +61,7 @@ export interface Attempt {
   options?: Partial<JobOptions>;
   cpus?: number;
   elapsedMs?: () => number;
+  seats?: ModelProvider;
   /** Pulls the plug after this many more journal entries. */
   dieAfter?: number;
 }
@@ -96,7 +98,7 @@ export function startTeam(attempt: Attempt): {
   };
   return {
     store,
-    done: runTeam(context),
+    done: runTeam(context, attempt.seats),
     stop(why) {
       reason = why;
       soft.abort();

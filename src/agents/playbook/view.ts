@@ -1,5 +1,6 @@
 import type { ModelRequest } from '@openai/agents-core';
 import { z } from 'zod';
+import { ARGUMENTS_INVALID } from '../step.ts';
 
 /** What a playbook sees of its agent's conversation: the task, and every call so far with its answer. */
 export interface View {
@@ -42,8 +43,11 @@ export function readView(request: ModelRequest): View {
       input: readJson(item.arguments),
       answer: answers.get(item.callId) ?? null,
     }));
-  return { task, calls };
+  return { task, calls: calls.filter(({ answer }) => !neverRan.safeParse(answer).success) };
 }
+
+/** A call whose arguments were not accepted did nothing, and asks to be made again. */
+const neverRan = z.object({ error: z.object({ code: z.literal(ARGUMENTS_INVALID) }) });
 
 /** The answers of one tool so far, checked against what the playbook needs of them; null stands for a failed call. */
 export function answersOf<T>(view: View, tool: string, schema: z.ZodType<T>): (T | null)[] {

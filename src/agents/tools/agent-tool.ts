@@ -7,6 +7,7 @@ import {
 import { z } from 'zod';
 import type { AgentContext } from '../context.ts';
 import { speak } from '../once.ts';
+import { ARGUMENTS_INVALID } from '../step.ts';
 
 // Off, the SDK hides from an agent what is wrong with its arguments. It logs nothing we don't ask for: tracing is off.
 setSensitiveDataLoggingEnabled(true);
@@ -46,7 +47,7 @@ export function agentTool<Shape extends z.core.$ZodLooseShape>(spec: {
       const problem = cause instanceof z.ZodError ? z.prettifyError(cause) : error.message;
       return JSON.stringify({
         ok: false,
-        error: { code: 'ARGUMENTS_INVALID', message: problem, hint: null },
+        error: { code: ARGUMENTS_INVALID, message: problem, hint: null },
       });
     },
     async execute(input, runContext, details) {
