@@ -45,7 +45,8 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     evaluation: dict[str, Any] = {
         "trialId": trial_id,
         "metric": metric,
-        "validation": all_metrics(task, train.y, trial.oof),
+        # The job's own metric as training scored it, so that leaderboard and evaluation never differ.
+        "validation": all_metrics(task, train.y, trial.oof) | {metric: trial.result["score"]},
         "baseline": {"validation": score(metric, train.y, prior), "holdout": None},
         "holdout": None,
         "interval": None,
