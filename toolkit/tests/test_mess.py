@@ -108,6 +108,7 @@ NOISE = [f"{value:.3f}" for value in RNG.normal(size=60)]
         (["x", "y"], [NOISE, ["a"] * 58 + ["b"] * 2]),
         (["x", "y"], [["", "?", "1"] * 20, NOISE]),
         (["x", "y"], [[str(10**30 * (i * 7 % 11)) for i in range(60)], NOISE]),
+        (["x", "y"], [[f"{1 + i * 7 % 11}e300" for i in range(60)], NOISE]),
         (["when", "y"], [[f"{1 + i % 28}/{1 + i % 12}/2020" for i in range(60)], NOISE]),
         (["x", "y"], [["a", "b"] * 30, [str(i) for i in range(60)]]),
         (["x", "y"], [NOISE, [f"c{i % 20}" for i in range(60)]]),

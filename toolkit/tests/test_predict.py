@@ -39,6 +39,9 @@ def test_the_command_adds_predictions_to_any_dialect(mixed: JobFolder, model: Fi
     assert list(predictions.columns) == [*table.columns, "prediction", "probability_no", "probability_yes"]
     assert predictions["prediction"].tolist() == model.predict(table).tolist()
     assert np.allclose(predictions["probability_yes"], model.predict_probabilities(table)[:, 1], atol=1e-6)
+    assert ((predictions["probability_yes"] > 0.5) == (predictions["prediction"] == "yes")).all()
+    truth = read_table(mixed.folder / "input/data.csv")["bought"]
+    assert (predictions["prediction"] == truth).mean() > 0.7
 
 
 def test_a_model_gives_the_same_scores_from_raw_cells_as_from_the_job_s_own_rows(

@@ -76,3 +76,12 @@ def test_a_write_that_fails_leaves_the_old_file(job: JobFolder) -> None:
         raise RuntimeError
     assert json.loads(path.read_text()) == {"old": True}
     assert list(job.folder.iterdir()) == [path]
+
+
+def test_a_reader_of_the_old_file_never_sees_half_of_the_new(job: JobFolder) -> None:
+    path = job.folder / "file.json"
+    workspace.save_json(path, {"old": True})
+    with path.open() as reader:
+        workspace.save_json(path, {"new": True})
+        assert json.load(reader) == {"old": True}
+    assert json.loads(path.read_text()) == {"new": True}

@@ -1,7 +1,7 @@
 """What RANDOM_FOREST and EXTRA_TREES share: trees grown in batches, so that a deadline leaves a smaller forest.
 
 Parameters: `n_estimators`, `max_features` (None: square root for classes, half for values), `min_samples_leaf`
-(None: 2 for classes, 1 for values, more beyond 50,000 rows), `max_depth`, `max_leaf_nodes`, `criterion` (None:
+(None: 2 for classes, 3 for values, more beyond 75,000 rows), `max_depth`, `max_leaf_nodes`, `criterion` (None:
 scikit-learn's own), `bootstrap`.
 """
 
@@ -44,7 +44,7 @@ def grow(fold: Fold, parameters: dict[str, Any], classifier: type, regressor: ty
     if effective["max_features"] is None:
         effective["max_features"] = "sqrt" if fold.is_classification else 0.5
     if effective["min_samples_leaf"] is None:
-        effective["min_samples_leaf"] = max(2 if fold.is_classification else 1, len(fold.y_train) // 25_000)
+        effective["min_samples_leaf"] = max(2 if fold.is_classification else 3, len(fold.y_train) // 25_000)
     if effective["criterion"] is None:
         effective["criterion"] = "gini" if fold.is_classification else "squared_error"
     wanted = int(effective.pop("n_estimators"))

@@ -17,6 +17,8 @@ STOPS_EARLY = False
 
 _CANDIDATES = (3, 5, 10, 20, 40, 80)
 _CHOICE_ROWS = 3_000
+# Each answer looks at every row kept: beyond this many it would cost more than it tells.
+_MOST_ROWS = 30_000
 
 
 class KnnEstimator:
@@ -37,13 +39,18 @@ def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[FeatureEncoder, KnnEsti
     """Remember the training rows and choose how many neighbours vote."""
     encoder, train, _ = fold.encode("dense")
     p = 1 if parameters["p"] == 1 else 2
-    index = NearestNeighbors(p=p, n_jobs=fold.threads).fit(train.values)
+    values, y = train.values, fold.y_train
+    if len(y) > _MOST_ROWS:
+        kept = np.sort(np.random.default_rng(fold.seed).permutation(len(y))[:_MOST_ROWS])
+        values, y = values[kept], y[kept]
+        fold.notes.append(f"neighbours are looked for among {_MOST_ROWS:,} of the training rows")
+    index = NearestNeighbors(p=p, n_jobs=fold.threads).fit(values)
     n_classes = fold.n_classes if fold.is_classification else 0
     wanted = parameters["n_neighbors"]
     if wanted is None:
-        wanted = _choose(index, train.values, fold, n_classes)
-    wanted = int(min(max(int(wanted), 1), len(fold.y_train)))
-    return encoder, KnnEstimator(index, fold.y_train, n_classes, wanted), {"n_neighbors": wanted, "p": p}
+        wanted = _choose(index, values, y, fold, n_classes)
+    wanted = int(min(max(int(wanted), 1), len(y)))
+    return encoder, KnnEstimator(index, y, n_classes, wanted), {"n_neighbors": wanted, "p": p}
 
 
 def vote(distances: np.ndarray, targets: np.ndarray, n_classes: int) -> np.ndarray:
@@ -59,7 +66,7 @@ def vote(distances: np.ndarray, targets: np.ndarray, n_classes: int) -> np.ndarr
     return (votes * k + 1.0 / n_classes) / (k + 1.0)
 
 
-def _choose(index: NearestNeighbors, values: np.ndarray, fold: Fold, n_classes: int) -> int:
+def _choose(index: NearestNeighbors, values: np.ndarray, y: np.ndarray, fold: Fold, n_classes: int) -> int:
     rows = np.random.default_rng(fold.seed).permutation(len(values))[:_CHOICE_ROWS]
     most = min(_CANDIDATES[-1], len(values) - 1)
     if most < 1:
@@ -73,7 +80,7 @@ def _choose(index: NearestNeighbors, values: np.ndarray, fold: Fold, n_classes: 
     candidates = [k for k in _CANDIDATES if k < most] + [most]
     metric = fold.metric if not fold.is_classification else "LOG_LOSS"
     values_of = {
-        k: utility(metric, fold.y_train[rows], vote(distances[:, :k], fold.y_train[neighbours[:, :k]], n_classes))
+        k: utility(metric, y[rows], vote(distances[:, :k], y[neighbours[:, :k]], n_classes))
         for k in candidates
     }
     return max(candidates, key=lambda k: values_of[k])
