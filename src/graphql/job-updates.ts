@@ -7,13 +7,15 @@ import { parseId } from './global-id.ts';
 import { badArgument } from './page.ts';
 import { JobRef } from './refs.ts';
 
-type NumberedUpdate = JobUpdate & { sequence: number };
+/** `told` is there for the update without an event. */
+type ToldUpdate = JobUpdate & { told?: number };
 
-const JobUpdateType = builder.objectRef<NumberedUpdate>('JobUpdate').implement({
+const JobUpdateType = builder.objectRef<ToldUpdate>('JobUpdate').implement({
   description: 'A job as it is now and the event that made it so.',
   fields: (t) => ({
-    sequence: t.exposeInt('sequence', {
+    sequence: t.int({
       description: 'Everything up to here has been told: pass it as `after` to resume.',
+      resolve: ({ job, event, told }) => event?.sequence ?? told ?? job.lastSequence,
     }),
     job: t.expose('job', { type: JobRef, description: 'The job, never older than the event.' }),
     event: t.field({
@@ -47,18 +49,17 @@ builder.subscriptionField('jobUpdated', (t) =>
 );
 
 /**
- * `jobs.follow` with what a subscription needs besides: `return` ends a wait that is under way (a generator alone would
- * only return after its next event), and each update says from where to resume. While a backlog is being replayed that
- * is the last event told, not the job's latest.
+ * `jobs.follow` with what a subscription needs besides: `return` ends a wait that is under way, and the update without an
+ * event says from where to resume. While a backlog is still to be told that is not the job's latest. Events go through as
+ * the objects they are, so that they can be executed once for all who wait for them.
  */
 export function followUntilReturn(
   jobs: Jobs,
   id: JobId,
   after: number | null,
-): AsyncIterableIterator<NumberedUpdate> {
+): AsyncIterableIterator<ToldUpdate> {
   const closing = new AbortController();
   const updates = jobs.follow(id, { after, signal: closing.signal })[Symbol.asyncIterator]();
-  let told = after;
   return {
     [Symbol.asyncIterator]() {
       return this;
@@ -66,8 +67,8 @@ export function followUntilReturn(
     async next() {
       const { done, value } = await updates.next();
       if (done === true) return { done, value: undefined };
-      told = value.event?.sequence ?? told ?? value.job.lastSequence;
-      return { done: false, value: { ...value, sequence: told } };
+      const isSnapshot = value.event === null && after !== null;
+      return { done: false, value: isSnapshot ? { ...value, told: after } : value };
     },
     async return() {
       closing.abort();

@@ -1,17 +1,22 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type ExecutionArgs, GraphQLError } from 'graphql';
+import type { SubscribePayload } from 'graphql-ws';
 import { useServer } from 'graphql-ws/use/ws';
 import type { Logger } from 'pino';
 import { WebSocketServer } from 'ws';
 import { maskError } from '../graphql/mask-error.ts';
 import type { OriginPolicy } from './origin.ts';
+import { SharedSubscriptions } from './shared-subscription.ts';
 import { GRAPHQL_PATH, type GraphQLServer } from './yoga.ts';
 
 const MAX_MESSAGE_BYTES = 256 * 1024;
 const MAX_SUBSCRIPTIONS_PER_SOCKET = 50;
 
-type Enveloped = Pick<ReturnType<GraphQLServer['getEnveloped']>, 'execute' | 'subscribe'>;
+interface Prepared {
+  execute: ReturnType<GraphQLServer['getEnveloped']>['execute'];
+  group: string;
+}
 
 /** GraphQL over WebSocket (subprotocol graphql-transport-ws) on the same path. Returns what closes every socket with 1001. */
 export function attachWebSocket(
@@ -23,21 +28,22 @@ export function attachWebSocket(
     initMs,
   }: { graphql: GraphQLServer; origins: OriginPolicy; logger: Logger; initMs: number },
 ): () => Promise<void> {
+  const shared = new SharedSubscriptions(logger);
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES });
 
   const protocol = useServer(
     {
       isProd: true,
       connectionInitWaitTimeout: initMs,
-      execute: (args) => envelopedOf(args).execute(args),
-      subscribe: (args) => envelopedOf(args).subscribe(args),
+      execute: (args) => preparedOf(args).execute(args),
+      subscribe: (args) => shared.subscribe(args, preparedOf(args).group),
       onSubscribe: async ({ extra, subscriptions }, _id, params) => {
         if (Object.keys(subscriptions).length > MAX_SUBSCRIPTIONS_PER_SOCKET) {
           return [tooManySubscriptions()];
         }
-        // Only these wrapped functions mask errors and hold to the limits.
+        // Yoga's functions mask errors and hold to the limits; graphql's own do not.
         const enveloped = graphql.getEnveloped({ req: extra.request, params });
-        const { schema, parse, validate, contextFactory, execute, subscribe } = enveloped;
+        const { schema, parse, validate, contextFactory, execute } = enveloped;
         try {
           const document = parse(params.query);
           const errors = validate(schema, document);
@@ -48,15 +54,13 @@ export function attachWebSocket(
             operationName: params.operationName,
             variableValues: params.variables,
             contextValue: await contextFactory(),
-            rootValue: { execute, subscribe },
+            rootValue: { execute, group: groupOf(params, origins.originOf(extra.request)) },
           };
         } catch (error) {
           // Thrown on, it would close the socket and every other subscription on it.
           return [maskError(error, logger)];
         }
       },
-      onOperation: (_context, _id, _params, _args, result) =>
-        isAsyncIterable(result) ? endWithError(result, logger) : undefined,
     },
     sockets,
   );
@@ -81,42 +85,17 @@ export function attachWebSocket(
   };
 }
 
-/** Yoga's wrapped executors travel in rootValue: graphql-ws hands its own hooks nothing else. */
-const envelopedOf = (args: ExecutionArgs): Enveloped => args.rootValue as Enveloped;
+/** What `onSubscribe` found out travels in rootValue: graphql-ws hands its other hooks nothing else. */
+const preparedOf = (args: ExecutionArgs): Prepared => args.rootValue as Prepared;
+
+/** Subscriptions with the same text get the same answers: nothing in an answer depends on who asks but the server's address. */
+const groupOf = ({ operationName, query, variables }: SubscribePayload, origin: string): string =>
+  JSON.stringify([query, operationName ?? null, variables ?? null, origin]);
 
 const tooManySubscriptions = () =>
   new GraphQLError(`One socket carries at most ${MAX_SUBSCRIPTIONS_PER_SOCKET} operations at a time.`, {
     extensions: { code: 'TOO_MANY_SUBSCRIPTIONS', hint: 'Complete some, or open another socket.' },
   });
-
-type Streamed = AsyncIterable<unknown>;
-const isAsyncIterable = (value: unknown): value is Streamed =>
-  typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
-
-/** A stream that fails ends with an error result of its own; left alone it would take the whole socket with it. */
-function endWithError<T extends Streamed>(results: T, logger: Logger): T {
-  const iterator = results[Symbol.asyncIterator]();
-  let failed = false;
-  const guarded: AsyncIterableIterator<unknown> = {
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-    async next() {
-      if (failed) return { done: true, value: undefined };
-      try {
-        return await iterator.next();
-      } catch (error) {
-        failed = true;
-        return { done: false, value: { errors: [maskError(error, logger)] } };
-      }
-    },
-    async return() {
-      await iterator.return?.();
-      return { done: true, value: undefined };
-    },
-  };
-  return guarded as unknown as T;
-}
 
 function refuse(socket: Duplex, status: string): void {
   socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);

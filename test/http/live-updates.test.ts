@@ -208,3 +208,32 @@ it('caps the operations of one socket', async () => {
   expect(codes.filter((code) => code === 'TOO_MANY_SUBSCRIPTIONS')).toHaveLength(10);
   await client.dispose();
 });
+
+it('works an event out once for all who ask the same, and for each who asks otherwise', async () => {
+  const { jobs } = api.rig;
+  let computed = 0;
+  const leaderboard = jobs.leaderboard.bind(jobs);
+  jobs.leaderboard = (jobId, limit) => {
+    computed++;
+    return leaderboard(jobId, limit);
+  };
+  const client = api.webSocket();
+  const ask = (field: string) =>
+    client.iterate<{ jobUpdated: { job: Record<string, unknown>; event: unknown } }>({
+      query: `subscription ($id: ID!) { jobUpdated(id: $id) { job { ${field} } event { message } } }`,
+      variables: { id },
+    });
+  const same = Array.from({ length: 10 }, () => ask('board: leaderboard { name }'));
+  const other = ask('first: leaderboard(first: 1) { name }');
+  await Promise.all([...same, other].map((updates) => updates.next()));
+  expect(computed).toBe(11);
+
+  await jobs.cancel(bareId());
+  const answers = await Promise.all([...same, other].map((updates) => updates.next()));
+  expect(computed).toBe(13);
+  expect(answers.map(({ value }) => Object.keys(value?.data?.jobUpdated.job ?? {}).join())).toEqual([
+    ...same.map(() => 'board'),
+    'first',
+  ]);
+  await client.dispose();
+});
