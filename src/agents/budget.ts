@@ -19,6 +19,9 @@ const SECONDS_PER_MILLION_CELLS: Readonly<Record<Family, number>> = {
 /** What any trial costs, however small the table. */
 const FIXED_SECONDS = 0.3;
 
+/** What the last ensemble, the evaluation with permutation importances and the report cost on two busy cores. */
+const WRAP_UP_SECONDS = 5;
+const WRAP_UP_CELLS_PER_SECOND = 100_000;
 /** Of the search's time, on one core of two: with less, big tables get no strong model; with more, too few kinds. */
 const LARGEST_SHARE = 0.3;
 
@@ -47,7 +50,7 @@ export class Budget {
   /** Kept back for the last ensemble, the evaluation and the report; grows with the table, at most a third of all. */
   get reserve(): number {
     const { rows, features } = this.#board.size();
-    return Math.min(this.total / 3, 5 + (rows * features) / 150_000);
+    return Math.min(this.total / 3, WRAP_UP_SECONDS + (rows * features) / WRAP_UP_CELLS_PER_SECOND);
   }
 
   get searchLeft(): number {
