@@ -7,6 +7,8 @@ import numpy as np
 from .metrics import is_lower_better, labels
 
 _FEW_ROWS = 50
+# A gain over the baseline of under a thousandth is none.
+_TRIFLE = 1e-3
 
 
 def caveats(evaluation: dict[str, Any], profile: dict[str, Any], y: np.ndarray, oof: np.ndarray) -> list[dict[str, str]]:
@@ -31,7 +33,8 @@ def _against_baseline(evaluation: dict[str, Any]) -> dict[str, str] | None:
     lower = is_lower_better(metric)
     if interval is not None and baseline["holdout"] is not None:
         floor = baseline["holdout"]
-        if floor > interval["high"] if lower else floor < interval["low"]:
+        margin = floor - interval["high"] if lower else interval["low"] - floor
+        if margin > _TRIFLE * abs(floor):
             return None
         return _warning(
             "NOT_BETTER_THAN_BASELINE",

@@ -128,6 +128,7 @@ Y, OOF = np.array([0, 1]), np.array([[0.9, 0.1], [0.2, 0.8]])
         ({"validation": {"ROC_AUC": 0.90}, "gap": 0.10}, "VALIDATION_OPTIMISTIC"),
         ({"validation": {"ROC_AUC": 0.70}, "gap": -0.10}, "HOLDOUT_EASIER"),
         ({"interval": {"low": 0.45, "high": 0.82}}, "NOT_BETTER_THAN_BASELINE"),
+        ({"interval": {"low": 0.5004, "high": 0.82}}, "NOT_BETTER_THAN_BASELINE"),
         ({"interval": None, "holdout": None, "rows": None, "validation": {"ROC_AUC": 0.5}}, "NOT_BETTER_THAN_BASELINE"),
         ({"rows": 20}, "HOLDOUT_SMALL"),
         (

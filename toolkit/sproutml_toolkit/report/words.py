@@ -139,7 +139,7 @@ def plain_meaning(metric: str, value: float | None, floor: float | None, target:
         beside = f"; the baseline gives it {math.exp(-floor):.0%}" if floor is not None else ""
         return f"It typically gives the true answer a probability of {_percent(math.exp(-value))}{beside}."
     if metric in ("RMSE", "MAE", "MEDIAN_AE"):
-        beside = f", {1 - value / floor:.0%} less than always answering the median" if floor and value < floor else ""
+        beside = f", {1 - value / floor:.0%} less than always answering the median" if floor and value < 0.995 * floor else ""
         kind = {"RMSE": "A typical error is", "MAE": "Errors average", "MEDIAN_AE": "Half of all errors are below"}[metric]
         return f"{kind} {number(value)} in the units of {target}{beside}."
     if metric in ("MAPE", "RMSLE"):
