@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { artifacts } from '../db/schema.ts';
 import { JobNotFoundError, SproutError, StaleAttemptError } from '../domain/errors.ts';
 import type { JobId } from '../domain/ids.ts';
-import type { Job } from '../domain/records.ts';
+import type { Job, JobFailure } from '../domain/records.ts';
 import type { Outcome } from './claim.ts';
 import type { JobStore } from './store.ts';
 import type { StopReason } from './watch.ts';
@@ -33,19 +33,21 @@ export async function outcomeOf(
     if (end.kind === 'threw')
       logger.warn({ err: end.error }, 'after the deadline the pipeline ended with an error');
     const usable = job.result !== null && (end.kind === 'done' || (await hasModel(store, jobId)));
-    return usable
-      ? { status: 'SUCCEEDED', message: 'The time budget is used up; the best model so far is the result.' }
-      : { status: 'FAILED', failure: deadlineExceeded(job) };
+    if (usable) {
+      return {
+        status: 'SUCCEEDED',
+        message: 'The time budget is used up; the best model so far is the result.',
+      };
+    }
+    const said = end.kind === 'threw' && end.error instanceof SproutError ? end.error : null;
+    return { status: 'FAILED', failure: said === null ? deadlineExceeded(job) : failureOf(said, job) };
   }
 
   if (end.kind === 'done') return { status: 'SUCCEEDED', message: 'The job is done.' };
   const error = end.kind === 'threw' ? end.error : new Error('The pipeline did not end after its hard stop.');
   if (error instanceof SproutError) {
     logger.warn({ err: error }, 'the job has failed');
-    return {
-      status: 'FAILED',
-      failure: { code: error.code, message: error.message, hint: error.hint ?? null, stage: job.stage },
-    };
+    return { status: 'FAILED', failure: failureOf(error, job) };
   }
   logger.error({ err: error }, 'the job has failed on an error nobody foresaw');
   return {
@@ -59,7 +61,14 @@ export async function outcomeOf(
   };
 }
 
-const deadlineExceeded = (job: Job) => ({
+const failureOf = (error: SproutError, job: Job): JobFailure => ({
+  code: error.code,
+  message: error.message,
+  hint: error.hint ?? null,
+  stage: job.stage,
+});
+
+const deadlineExceeded = (job: Job): JobFailure => ({
   code: 'DEADLINE_EXCEEDED',
   message: `The time budget of ${job.options.timeBudgetSeconds} s was used up before there was a usable model.`,
   hint: 'Give the job a larger `timeBudgetSeconds`, or fewer rows or columns.',
