@@ -1,6 +1,7 @@
-import { constants, openAsBlob } from 'node:fs';
-import { access } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
+import type { ReadableStream } from 'node:stream/web';
 import type { z } from 'zod';
 import { messageOf } from '../domain/errors.ts';
 import type { Metric, Task } from '../domain/vocabulary.ts';
@@ -12,6 +13,7 @@ import {
   UnreadableAnswerError,
 } from './errors.ts';
 import { type Following, followJob } from './follow-job.ts';
+import { formWithFile } from './multipart.ts';
 import {
   ANSWERS,
   type ArtifactLink,
@@ -52,12 +54,12 @@ export class ApiClient {
    * as it is read: its size costs no memory.
    */
   async startTraining(file: string, request: TrainingRequest): Promise<JobSnapshot> {
-    const form = new FormData();
+    await mustBeReadable(file);
     const operation = { query: DOCUMENTS.startTraining, variables: { input: { ...request, file: null } } };
-    form.set('operations', JSON.stringify(operation));
-    form.set('map', JSON.stringify({ file: ['variables.input.file'] }));
-    form.set('file', await readableFile(file), basename(file));
-
+    const form = await formWithFile(
+      { operations: JSON.stringify(operation), map: JSON.stringify({ file: ['variables.input.file'] }) },
+      { field: 'file', path: file, name: basename(file), type: 'text/csv' },
+    );
     const { startTraining } = await this.#send(form, ANSWERS.startTraining);
     if ('job' in startTraining) return startTraining.job;
     throw refused(startTraining);
@@ -103,10 +105,16 @@ export class ApiClient {
   }
 
   #ask<T>(query: string, variables: Record<string, unknown>, answer: z.ZodType<T>): Promise<T> {
-    return this.#send(JSON.stringify({ query, variables }), answer);
+    return this.#send(
+      { contentType: 'application/json', body: JSON.stringify({ query, variables }) },
+      answer,
+    );
   }
 
-  async #send<T>(body: FormData | string, answer: z.ZodType<T>): Promise<T> {
+  async #send<T>(
+    { contentType, body }: { contentType: string; body: string | ReadableStream<Uint8Array> },
+    answer: z.ZodType<T>,
+  ): Promise<T> {
     let response: Response;
     let text: string;
     try {
@@ -116,10 +124,12 @@ export class ApiClient {
           accept: 'application/graphql-response+json, application/json',
           // Forms need no preflight in a browser, so servers ask for a header that no form can send.
           'apollo-require-preflight': 'true',
-          ...(typeof body === 'string' ? { 'content-type': 'application/json' } : {}),
+          'content-type': contentType,
         },
         body,
-      });
+        duplex: 'half',
+        // Types of a browser's fetch come in with some library; Node's own also knows `duplex` and Node's streams.
+      } as RequestInit);
       text = await response.text();
     } catch (error) {
       throw new ServerUnreachableError(this.endpoint, error);
@@ -128,11 +138,11 @@ export class ApiClient {
   }
 }
 
-/** The file as a Blob that reads it from disk piece by piece. Rejects with FILE_UNREADABLE. */
-async function readableFile(file: string): Promise<Blob> {
+/** Rejects with FILE_UNREADABLE, before anything is sent. */
+async function mustBeReadable(file: string): Promise<void> {
   try {
     await access(file, constants.R_OK);
-    return await openAsBlob(file, { type: 'text/csv' });
+    if (!(await stat(file)).isFile()) throw new Error('it is not a file');
   } catch (error) {
     throw new InputError('FILE_UNREADABLE', `Cannot read ${file}: ${messageOf(error)}.`, { cause: error });
   }

@@ -1,10 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ApiClient } from '../../src/cli/api-client.ts';
 import { downloadAll } from '../../src/cli/conclude-job.ts';
+import { formWithFile } from '../../src/cli/multipart.ts';
 import type { JobUpdate } from '../../src/cli/wire.ts';
 import { JOB_ID, RECORDED } from './recorded-job.ts';
 import { jobOnTheWire, type Script, type StandIn, startStandIn } from './stand-in-server.ts';
@@ -47,6 +48,22 @@ describe('starting a job', () => {
       { filename: 'measured, twice.csv', size: content.length, sha256: sha256(content) },
     ]);
     expect({ ...input, file: null }).toEqual({ file: null, targetColumn: 'y', ignoreColumns: ['a,b', 'c'] });
+  });
+
+  it('reads the file no faster than the server takes it', async () => {
+    const file = join(folder, 'large.csv');
+    await writeFile(file, '');
+    await truncate(file, 300_000_000);
+    const before = process.memoryUsage().arrayBuffers;
+    const { body } = await formWithFile(
+      {},
+      { field: 'file', path: file, name: 'large.csv', type: 'text/csv' },
+    );
+    const reader = body.getReader();
+    for (let taken = 0; taken < 3; taken += 1) await reader.read();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(30_000_000);
+    await reader.cancel();
   });
 
   it("passes on the server's own words when it refuses the table", async () => {
