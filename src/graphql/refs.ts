@@ -13,3 +13,10 @@ export const TrialRef = builder.objectRef<TrialShape>('Trial');
 
 /** An event and the job it belongs to, so that its fields can look further. */
 export type JobEventShape = JobEvent & { jobId: JobId };
+
+/** The success of a mutation that ends in a job. */
+export interface JobHolder {
+  job: records.Job;
+}
+export const holdsJob = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && 'job' in value;

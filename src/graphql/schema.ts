@@ -11,6 +11,7 @@ import './artifact.ts';
 import './job.ts';
 import './job-updates.ts';
 import './training.ts';
+import './job-control.ts';
 
 /** The whole API. `npm run schema` writes it to schema.graphql. */
 export const schema = builder.toSchema({ sortSchema: false });
