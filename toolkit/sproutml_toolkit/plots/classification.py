@@ -35,7 +35,7 @@ def confusion_matrix(y: np.ndarray, predicted: np.ndarray, classes: list[str], r
                 subplot.fill(
                     [column - 0.48, column + 0.48, column + 0.48, column - 0.48],
                     [row - 0.48, row - 0.48, row + 0.48, row + 0.48],
-                    facecolor=ACCENT[0] if row == column else CLASS_COLOURS[2],
+                    facecolor=_cell_colour(row, column, len(shown)),
                     alpha=0.05 + 0.5 * value,  # never so strong that the number on it is hard to read, light or dark
                     linewidth=0,
                 )
@@ -179,3 +179,10 @@ def _percent(share: float) -> str:
     if 0 < share < 0.005:
         return "<1%"
     return ">99%" if 0.995 <= share < 1 else f"{share:.0%}"
+
+
+def _cell_colour(row: int, column: int, named: int) -> str:
+    """Green right, orange wrong; grey where many classes share a cell, and right and wrong with it."""
+    if row == column:
+        return ACCENT[0] if row < named else MUTED[0]
+    return CLASS_COLOURS[2]

@@ -5,6 +5,7 @@ Everywhere `y` and `predicted` are (n,) in the target's units; `rows` says in wo
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from .svg import ACCENT, BLUE, MUTED, Plot, axes, label, to_svg
 
@@ -55,6 +56,9 @@ def residuals(y: np.ndarray, predicted: np.ndarray, target: str, rows: str) -> P
 def _points(subplot: Axes, x: np.ndarray, y: np.ndarray) -> None:
     alpha = float(np.clip(30 / np.sqrt(max(len(x), 1)) / 2, 0.3, 0.75))
     subplot.plot(x, y, "o", color=ACCENT[0], alpha=alpha, markersize=3.6, markeredgewidth=0)
+    for axis in (subplot.xaxis, subplot.yaxis):
+        axis.set_major_locator(MaxNLocator(6))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
 
 
 def _sample(rows: int) -> np.ndarray:
@@ -80,3 +84,11 @@ def _range_of(values: np.ndarray) -> tuple[float, float]:
     low, high = np.quantile(values, [cut, 1 - cut])
     margin = (high - low) * 0.04 or max(abs(float(high)) * 0.04, 1e-9)
     return float(low - margin), float(high + margin)
+
+
+def _short(value: float) -> str:
+    """A tick that leaves room for its neighbours: 150k, 2.5M."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if abs(value) >= size:
+            return f"{value / (1e3 if unit == 'k' else size):g}{unit}".replace("-", "−")
+    return f"{value:g}".replace("-", "−")
