@@ -51,9 +51,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     for plot in drawn:
         _write_text(out / "plots" / f"{plot.name}.svg", plot.standalone())
     emit_progress(0.9, "writing the report")
-    summary = words.summary(
-        findings.job, findings.profile, findings.evaluation, findings.best["name"], len(findings.plan["features"])
-    )
+    summary = words.summary(findings.profile, findings.evaluation, findings.best["name"], len(findings.plan["features"]))
     _write_text(out / "report.html", page.render(findings, summary, drawn))
     files = [{"path": f"out/{name}", "name": name, "kind": kind, "contentType": kind_of} for name, kind, kind_of in _FILES]
     files += [

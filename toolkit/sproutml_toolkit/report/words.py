@@ -4,8 +4,6 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from ..metrics import is_lower_better
-
 METRIC_NAMES = {
     "ROC_AUC": "ROC AUC",
     "PR_AUC": "PR AUC",
@@ -92,7 +90,7 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
-def summary(job: dict[str, Any], profile: dict[str, Any], evaluation: dict[str, Any], best_name: str, features: int) -> str:
+def summary(profile: dict[str, Any], evaluation: dict[str, Any], best_name: str, features: int) -> str:
     """Three or four sentences, plain text: what was predicted, how good against the baseline, how sure, and the catch if any."""
     metric, target = evaluation["metric"], profile["target"]["name"]
     value, rows = headline_score(evaluation)
@@ -188,8 +186,3 @@ def _in_a_hundred(share: float) -> str:
 
 def _percent(share: float) -> str:
     return f"{math.floor(share * 1000) / 10:g}%" if 0.995 <= share < 1 else f"{share:.0%}"
-
-
-def worse_by(metric: str, value: float, other: float) -> float:
-    """How much worse `value` is than `other`, in the metric's own direction; negative when better."""
-    return value - other if is_lower_better(metric) else other - value
