@@ -4,9 +4,11 @@ profile, split, prepare, train, ensemble, evaluate, report: one JSON request on 
 zygote: a warm process that forks one child per command. predict: for people.
 """
 
+import importlib
 import json
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -36,6 +38,10 @@ def main(arguments: list[str]) -> int:
 
 def serve(name: str, read_request: Callable[[], str]) -> int:
     """Run a wire command: its result or its error is the last line emitted."""
+    # Libraries' advice to developers is for the tests, which show it, not for a job's log.
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    warnings.filterwarnings("ignore", module=r"sklearn\.")
     try:
         if name not in COMMANDS:
             raise ToolkitError("COMMAND_UNKNOWN", f"there is no command {name!r}", f"Use one of {', '.join(COMMANDS)}.")
@@ -69,8 +75,6 @@ def serve(name: str, read_request: Callable[[], str]) -> int:
 
 def command(name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
     """The function that serves a command: `run` of the module of that name, imported when first needed."""
-    import importlib
-
     return importlib.import_module(f".{name}", __package__).run
 
 

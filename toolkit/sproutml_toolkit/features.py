@@ -167,10 +167,8 @@ class FeatureEncoder:
 
 
 class _Scaler:
-    """Medians for gaps, a flag for each column with gaps, then quantiles to a normal shape or plain standardizing.
-
-    Quantiles tame long tails, which least squares, distances and networks suffer from; flags and one-hots stay 0/1.
-    """
+    """Medians for gaps and a flag for each column that has some; every continuous column standardized, and once more
+    by quantiles to a normal shape, which tames long tails. Flags and one-hots stay 0 and 1."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed

@@ -10,6 +10,7 @@ another; the parent passes the first on with the command's id and turns the seco
 import contextlib
 import ctypes
 import errno
+import importlib
 import json
 import os
 import resource
@@ -46,8 +47,6 @@ _PR_SET_PDEATHSIG = 1
 def main() -> int:
     """Serve until stdin closes, then kill every child."""
     started = time.monotonic()
-    # BLAS reads these when it is loaded; a child raises its own limit to what its request allows.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     wire = os.dup(1)
     os.dup2(2, 1)
     _import_libraries()
@@ -55,8 +54,6 @@ def main() -> int:
 
 
 def _import_libraries() -> None:
-    import importlib
-
     for library in _LIBRARIES:
         importlib.import_module(library)
     for module in _OURS:
