@@ -138,8 +138,8 @@ export class ApiClient {
   }
 }
 
-/** Rejects with FILE_UNREADABLE, before anything is sent. */
-async function mustBeReadable(file: string): Promise<void> {
+/** Rejects with FILE_UNREADABLE where `startTraining` would, before anything is made or sent. */
+export async function mustBeReadable(file: string): Promise<void> {
   try {
     await access(file, constants.R_OK);
     if (!(await stat(file)).isFile()) throw new Error('it is not a file');

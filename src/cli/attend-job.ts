@@ -57,7 +57,7 @@ export async function attendAndConclude(
   const out = process.stdout;
   const outcome = await attendJob(client, jobId, openJobDisplay({ json, out }));
   if (outcome === null) {
-    if (!json) console.error(`Left job ${jobId}; the server ends it by itself.`);
+    if (!json) console.error(`Left job ${jobId} before it ended.`);
     return EXIT.cancelled;
   }
   const downloaded = folder === null ? null : await downloadAll(client, jobId, folder);

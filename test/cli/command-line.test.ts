@@ -99,6 +99,7 @@ describe('wrong usage ends with 2 and says what is wrong', () => {
     [['train', 'a.csv', '--target', 'y', '--server', 'localhost:4000'], 'http://127.0.0.1:4000'],
     [['train', 'nowhere.csv', '--target', 'y'], 'FILE_UNREADABLE'],
     [['demo', '--file', 'a.csv'], 'TARGET_MISSING'],
+    [['demo', '--file', 'nowhere.csv', '--target', 'y'], 'FILE_UNREADABLE'],
     [['demmo'], 'demo'],
   ])('sproutml %j', async (args, told) => {
     const { code, stderr } = await run(args);

@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readConfig } from '../../config.ts';
-import { ApiClient } from '../api-client.ts';
+import { ApiClient, mustBeReadable } from '../api-client.ts';
 import { attendAndConclude } from '../attend-job.ts';
 import { InputError } from '../errors.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
@@ -34,6 +34,7 @@ export interface DemoOptions {
  */
 export async function demo(options: DemoOptions): Promise<ExitCode> {
   const { file, target } = chooseTable(options);
+  await mustBeReadable(file);
   const json = options.json ?? false;
   const folder = resolve(options.out ?? `sproutml-demo-${timestamp(new Date())}`);
   const config = readConfig({
@@ -57,7 +58,7 @@ export async function demo(options: DemoOptions): Promise<ExitCode> {
       timeBudgetSeconds: options.timeBudget,
     });
     const exitCode = await attendAndConclude(client, job.id, { folder, json });
-    if (!json) print(farewell(exitCode));
+    if (!json && exitCode === EXIT.ok) print(FAREWELL);
     if (options.keepOpen) {
       if (!json) print([[], [span(`The server stays at ${client.endpoint.href}; Ctrl-C ends it.`)]]);
       await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
@@ -96,17 +97,14 @@ function introduction(endpoint: URL, health: ServerHealth, folder: string): Line
 }
 
 /** The next thing to paste. */
-function farewell(exitCode: ExitCode): Line[] {
-  if (exitCode === EXIT.failed) return [];
-  return [
-    [],
-    [span('Train your own:', 'bold')],
-    [span('  npm run demo -- --file your.csv --target column')],
-    [span('Keep a server:', 'bold')],
-    [span('  npm start')],
-    [span('  npm run sproutml -- train your.csv --target column --wait --out ./model')],
-  ];
-}
+const FAREWELL: readonly Line[] = [
+  [],
+  [span('Train your own:', 'bold')],
+  [span('  npm run demo -- --file your.csv --target column')],
+  [span('Keep a server:', 'bold')],
+  [span('  npm start')],
+  [span('  npm run sproutml -- train your.csv --target column --wait --out ./model')],
+];
 
 const print = (lines: readonly Line[]): void => printLines(lines, process.stdout);
 
