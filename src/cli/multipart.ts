@@ -5,9 +5,9 @@ import { ReadableStream } from 'node:stream/web';
 /**
  * A form with one file as its last part, which is read from disk as fast as it is taken and no faster.
  *
- * The platform's own FormData would do, but for its memory: the Blob of `openAsBlob` reads ahead without waiting for its
- * reader, and a 464 MB file cost 590 MB. So the platform encodes the form with a mark for the file, and what stands before
- * and after the mark is sent around the file's bytes.
+ * The platform can send a FormData by itself, but it encodes far ahead of what the wire takes: a 464 MB file cost 590 MB of
+ * memory. So it encodes the form with a mark in the file's place, and what stands before and after the mark is sent around
+ * the file's own bytes.
  */
 export async function formWithFile(
   fields: Readonly<Record<string, string>>,
