@@ -18,6 +18,8 @@ from .wire import ToolkitError, emit_log, emit_progress
 
 # Below this many rows a fit is too small for several threads: run folds side by side instead.
 _SIDE_BY_SIDE_ROWS = 20_000
+# The part of a fold's time that goes into fitting; the rest is for its predictions.
+_FITTING_SHARE = 0.9
 
 
 @dataclass
@@ -122,7 +124,7 @@ def _cross_validate(
             # What is left is shared by the rounds of folds still to come.
             turns = -(-waiting // workers)
             left = limit - (time.monotonic() - started)
-            deadline = time.monotonic() + max(left, 0.0) / turns
+            deadline = time.monotonic() + _FITTING_SHARE * max(left, 0.0) / turns
         return _fit_fold(module, parameters, train, folds == number, replace(base, threads=inner, deadline=deadline), number)
 
     with threadpool_limits(limits=inner), ThreadPoolExecutor(workers) as pool:
