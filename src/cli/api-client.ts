@@ -5,6 +5,7 @@ import type { ReadableStream } from 'node:stream/web';
 import type { z } from 'zod';
 import { messageOf } from '../domain/errors.ts';
 import type { Metric, Task } from '../domain/vocabulary.ts';
+import { DOCUMENTS } from './documents.ts';
 import {
   graphQLError,
   InputError,
@@ -17,7 +18,6 @@ import { formWithFile } from './multipart.ts';
 import {
   ANSWERS,
   type ArtifactLink,
-  DOCUMENTS,
   type JobOutcome,
   type JobSnapshot,
   type JobUpdate,

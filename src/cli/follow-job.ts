@@ -2,8 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from 'graphql-ws';
 import { messageOf, SproutError } from '../domain/errors.ts';
 import { isTerminal } from '../domain/vocabulary.ts';
+import { DOCUMENTS } from './documents.ts';
 import { ConnectionLostError, graphQLError, UnreadableAnswerError } from './errors.ts';
-import { ANSWERS, DOCUMENTS, type JobUpdate } from './wire.ts';
+import { ANSWERS, type JobUpdate } from './wire.ts';
 
 export interface Following {
   /** The last sequence already seen; 0 replays the job from its first event. */

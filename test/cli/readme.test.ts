@@ -2,8 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildSchema, parse, validate } from 'graphql';
 import { describe, expect, it } from 'vitest';
+import { DOCUMENTS } from '../../src/cli/documents.ts';
 import { EXIT_CODE_MEANINGS } from '../../src/cli/exit-codes.ts';
-import { DOCUMENTS } from '../../src/cli/wire.ts';
 import { describeConfig } from '../../src/config.ts';
 
 const PROJECT = join(import.meta.dirname, '../..');
