@@ -65,16 +65,21 @@ export class Budget {
     return FIXED_SECONDS + SECONDS_PER_MILLION_CELLS[family] * ((rows * features) / 1e6) * folds;
   }
 
+  /** What is left of the search for a trial after which the given share of all search time must still be free. */
+  leftFor(keepFree: number): number {
+    return Math.max(0, this.searchLeft - keepFree * (this.total - this.reserve));
+  }
+
   /** Whether a trial started now would end in time: a third of the estimate is enough where training can stop early. */
-  fits(family: Family): boolean {
+  fits(family: Family, keepFree: number): boolean {
     const needed = this.estimate(family) * (STOPPABLE.has(family) ? 1 / 3 : 1);
-    return this.searchLeft > Math.max(FIXED_SECONDS, needed);
+    return this.leftFor(keepFree) > Math.max(FIXED_SECONDS, needed);
   }
 
   /** The time limit handed to a trial: what is left, but never so much that one configuration eats the search. */
-  trialLimit(): number {
+  trialLimit(keepFree: number): number {
     const share = (this.total - this.reserve) * LARGEST_SHARE * Math.min(1, this.#cpus / 2);
-    return Math.max(1, Math.min(this.searchLeft, Math.max(share, 5)));
+    return Math.max(1, Math.min(this.leftFor(keepFree), Math.max(share, 5)));
   }
 
   /** Limit for the work that turns the best so far into a result; it is granted even past the deadline. */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import type { Toolkit } from '../../src/sandbox/toolkit.ts';
 import { MemoryStore } from './memory-recorder.ts';
 import { type Call, ScriptedToolkit } from './scripted-toolkit.ts';
 import { startTeam } from './team-fixture.ts';
@@ -43,22 +44,7 @@ describe('the end of the search', () => {
 
   it('comes when the time is used, with a third of it or less kept for evaluation and report', async () => {
     const toolkit = new ScriptedToolkit({ rows: 20_000 });
-    let trained = 0;
-    const elapsedMs = () => trained * 1_500;
-    const counted = { call: toolkit.call.bind(toolkit), close: toolkit.close.bind(toolkit) };
-    const { store, done } = startTeam({
-      toolkit: {
-        ...counted,
-        async call(command, request, options) {
-          const result = await counted.call(command, request, options);
-          if (command === 'train') trained += 1;
-          return result;
-        },
-      },
-      elapsedMs,
-      cpus: 1,
-      options: { timeBudgetSeconds: 30 },
-    });
+    const { store, done, elapsedMs } = startClocked(toolkit, { secondsPerTrial: 1.5, timeBudgetSeconds: 30 });
     await done;
     expect(elapsedMs()).toBeGreaterThan(15_000);
     expect(elapsedMs()).toBeLessThan(30_000);
@@ -67,7 +53,37 @@ describe('the end of the search', () => {
       if (command === 'train') expect(request.timeLimitSeconds).toBeLessThanOrEqual(30);
     }
   });
+
+  it('leaves the tuner a turn where the portfolio alone could have used all the time', async () => {
+    const toolkit = new ScriptedToolkit({ rows: 2_000 });
+    const { store, done } = startClocked(toolkit, { secondsPerTrial: 4, timeBudgetSeconds: 60 });
+    await done;
+    const names = store.ofType('TrialFinished').map(({ name }) => name);
+    expect(names).toContain('CatBoost');
+    expect(names.filter((name) => name.includes('tuned')).length).toBeGreaterThanOrEqual(2);
+  });
 });
+
+/** A job whose clock moves with its trials alone, on one core. */
+function startClocked(
+  toolkit: ScriptedToolkit,
+  { secondsPerTrial, timeBudgetSeconds }: { secondsPerTrial: number; timeBudgetSeconds: number },
+) {
+  let trained = 0;
+  const elapsedMs = () => trained * secondsPerTrial * 1000;
+  const clocked: Toolkit = {
+    close: () => toolkit.close(),
+    async call(command, request, options) {
+      const result = await toolkit.call(command, request, options);
+      if (command === 'train') trained += 1;
+      return result;
+    },
+  };
+  return {
+    ...startTeam({ toolkit: clocked, elapsedMs, cpus: 1, options: { timeBudgetSeconds } }),
+    elapsedMs,
+  };
+}
 
 describe('a soft stop', () => {
   it('at any moment after the first model keeps the best so far, evaluates and reports it', async () => {

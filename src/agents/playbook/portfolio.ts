@@ -6,6 +6,8 @@ import type { TrialRequest } from '../tools/training.ts';
 const SMALL_TABLE_ROWS = 5_000;
 /** Less core time than this per row, and only boosters pay: nothing else learns as much from as many rows as fast. */
 const HURRIED_CORE_SECONDS_PER_ROW = 0.02;
+/** What a second configuration of a family leaves to the tuner, who knows by then which families are worth it. */
+const TUNERS_SHARE = 0.25;
 
 export interface TrialGroup {
   group: string;
@@ -16,16 +18,18 @@ export interface TrialGroup {
 }
 
 /** The family's own defaults unless said. */
-const trial = (
-  name: string,
-  family: TrialRequest['family'],
-  parameters: Parameters = {},
-  quick = false,
-): TrialRequest => ({
+const trial = (name: string, family: TrialRequest['family'], parameters: Parameters = {}): TrialRequest => ({
   name,
   family,
   parameters: asList(parameters),
-  quick,
+  quick: false,
+  keepFree: 0,
+});
+
+/** One more configuration of a family that has been tried. */
+const variant = (name: string, family: TrialRequest['family'], parameters: Parameters): TrialRequest => ({
+  ...trial(name, family, parameters),
+  keepFree: TUNERS_SHARE,
 });
 
 /** Parameters as strict tool schemas know them; null stands for "the default" and is left out. */
@@ -67,22 +71,22 @@ function lightgbm(small: boolean, hurried: boolean): TrialGroup {
     why: 'LightGBM: a quick one at once, so that a result always exists, then variants that have done well on many tables.',
     together: false,
     trials: [
-      trial('LightGBM (quick)', 'LIGHTGBM', quick, true),
+      { ...trial('LightGBM (quick)', 'LIGHTGBM', quick), quick: true },
       trial('LightGBM', 'LIGHTGBM', rate(0.05)),
-      trial('LightGBM (39 leaves, extra trees)', 'LIGHTGBM', {
+      variant('LightGBM (39 leaves, extra trees)', 'LIGHTGBM', {
         ...rate(0.018),
         num_leaves: 39,
         extra_trees: true,
         feature_fraction: 0.46,
         min_data_in_leaf: 3,
       }),
-      trial('LightGBM (84 leaves)', 'LIGHTGBM', {
+      variant('LightGBM (84 leaves)', 'LIGHTGBM', {
         ...rate(0.011),
         num_leaves: 84,
         feature_fraction: 0.53,
         min_data_in_leaf: 3,
       }),
-      trial('LightGBM (8 leaves, extra trees)', 'LIGHTGBM', {
+      variant('LightGBM (8 leaves, extra trees)', 'LIGHTGBM', {
         ...rate(0.02),
         num_leaves: 8,
         extra_trees: true,
@@ -113,7 +117,7 @@ const unhurried: readonly TrialGroup[] = [
   {
     group: 'CatBoost',
     why: 'CatBoost with its defaults is the strongest single model on most tables.',
-    trials: [trial('CatBoost', 'CATBOOST'), trial('CatBoost (depth 8)', 'CATBOOST', { depth: 8 })],
+    trials: [trial('CatBoost', 'CATBOOST'), variant('CatBoost (depth 8)', 'CATBOOST', { depth: 8 })],
     together: false,
   },
   {

@@ -119,7 +119,13 @@ const NAMES: Readonly<Record<Exclude<Family, 'ENSEMBLE'>, string>> = {
 
 function asTrial(family: Family, parameters: Parameters, number: string): TrialRequest {
   if (family === 'ENSEMBLE') throw new Error('Ensembles are built by the evaluator, not tuned.');
-  return { name: `${NAMES[family]} (tuned ${number})`, family, parameters: asList(parameters), quick: false };
+  return {
+    name: `${NAMES[family]} (tuned ${number})`,
+    family,
+    parameters: asList(parameters),
+    quick: false,
+    keepFree: 0,
+  };
 }
 
 const fingerprint = (family: Family, parameters: Readonly<Record<string, unknown>>): string =>

@@ -18,6 +18,11 @@ export const trialShape = {
     }),
   ),
   quick: z.boolean().describe('True for a deliberately short first try.'),
+  keepFree: z
+    .number()
+    .min(0)
+    .max(0.9)
+    .describe('Share of the whole search time that must be left after this trial: 0 where it may use all.'),
 };
 const trialSchema = z.object(trialShape);
 export type TrialRequest = z.output<typeof trialSchema>;
@@ -44,7 +49,7 @@ export const trainTrial = agentTool({
         if (trial.family !== 'BASELINE') board.trialsStarted += 1;
       },
       async run(io) {
-        const timeLimitSeconds = budget.trialLimit();
+        const timeLimitSeconds = budget.trialLimit(trial.keepFree);
         const threads = Math.max(1, Math.floor(team.cpus / team.slots.size));
         return callToolkit(agent, io, {
           command: 'train',
@@ -99,11 +104,12 @@ function refuse({ team }: AgentContext, trial: TrialRequest): StepError | null {
   // The first model is tried whatever the estimate says: something usable beats nothing.
   if (board.best() === null && trial.quick && budget.searchLeft > 0) return null;
   if (budget.searchLeft === 0) return no('TIME_USED', 'The time for training is used.');
-  if (!budget.fits(trial.family)) {
+  if (!budget.fits(trial.family, trial.keepFree)) {
     const needed = budget.estimate(trial.family).toFixed(0);
+    const left = budget.leftFor(trial.keepFree).toFixed(0);
     return no(
       'NOT_ENOUGH_TIME',
-      `${trial.name} is not started: it needs about ${needed} s and ${budget.searchLeft.toFixed(0)} s are left for it.`,
+      `${trial.name} is not started: it needs about ${needed} s and ${left} s are left for it.`,
     );
   }
   return null;
