@@ -75,7 +75,8 @@ export class TableInspector extends Transform {
         done(toError(error));
       }
     };
-    if (this.#gunzip === null) finish();
+    // Zeros behind the archive, as padding leaves them, end it before its input does.
+    if (this.#gunzip === null || this.#gunzip.readableEnded) finish();
     else this.#gunzip.once('end', finish).end();
   }
 

@@ -63,6 +63,11 @@ describe('dialects people have', () => {
       Buffer.concat([gzipSync('a,b\n1,2\n'), gzipSync('3,4\n')]),
       { compression: 'gzip' },
     ],
+    [
+      'gzip with zeros behind it, as tar and tapes pad',
+      Buffer.concat([gzipSync('a,b\n1,2\n'), Buffer.alloc(200_000)]),
+      { compression: 'gzip' },
+    ],
     ['one column', 'y\n1\n2\n3\n', {}],
     ['one column of prose', 'text\n"a, b"\nhello; you\n', {}],
     ['commas inside semicolons', 'name;note\nx;a,b\ny;c,d\n', { delimiter: ';' }],
