@@ -143,13 +143,13 @@ export function createHttpServer(dependencies: HttpDependencies): HttpServer {
 
   async function shutDown(): Promise<void> {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    await closeSockets();
+    const socketsClosed = closeSockets(timeouts.drainMs);
     // A stream of events would be waited for until its job has ended.
     for (const response of open) {
       if (String(response.getHeader('content-type')).startsWith('text/event-stream')) response.destroy();
     }
     const timer = setTimeout(() => server.closeAllConnections(), timeouts.drainMs);
-    await closed;
+    await Promise.all([closed, socketsClosed]);
     clearTimeout(timer);
     await graphql.dispose();
   }

@@ -18,7 +18,10 @@ interface Prepared {
   group: string;
 }
 
-/** GraphQL over WebSocket (subprotocol graphql-transport-ws) on the same path. Returns what closes every socket with 1001. */
+/**
+ * GraphQL over WebSocket (subprotocol graphql-transport-ws) on the same path. Returns what closes every socket with 1001,
+ * and after `graceMs` without asking any more.
+ */
 export function attachWebSocket(
   server: Server,
   {
@@ -27,7 +30,7 @@ export function attachWebSocket(
     logger,
     initMs,
   }: { graphql: GraphQLServer; origins: OriginPolicy; logger: Logger; initMs: number },
-): () => Promise<void> {
+): (graceMs: number) => Promise<void> {
   const shared = new SharedSubscriptions(logger);
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES });
 
@@ -80,8 +83,13 @@ export function attachWebSocket(
     });
   });
 
-  return async () => {
+  return async (graceMs) => {
+    // A peer that is gone or asleep answers no close; `ws` would wait half a minute for it.
+    const timer = setTimeout(() => {
+      for (const socket of sockets.clients) socket.terminate();
+    }, graceMs);
     await protocol.dispose();
+    clearTimeout(timer);
   };
 }
 

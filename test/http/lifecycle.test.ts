@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -121,6 +122,26 @@ it('does not wait for ever for a connection that does nothing', async () => {
   await text(socket).catch(() => '');
   expect(socket.destroyed).toBe(true);
 });
+
+it('does not wait for ever for a WebSocket whose peer has fallen silent', async () => {
+  const socket = connect(api.port, '127.0.0.1');
+  const upgrade = [
+    'GET /graphql HTTP/1.1',
+    'host: 127.0.0.1',
+    'connection: Upgrade',
+    'upgrade: websocket',
+    'sec-websocket-version: 13',
+    'sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==',
+    'sec-websocket-protocol: graphql-transport-ws',
+  ];
+  socket.write(`${upgrade.join('\r\n')}\r\n\r\n`);
+  const [head] = await once(socket, 'data');
+  expect(String(head)).toContain('101 Switching Protocols');
+  // It reads the server's close and never answers it.
+  await api.server.close();
+  await text(socket).catch(() => '');
+  expect(socket.destroyed).toBe(true);
+}, 10_000);
 
 it('names its addresses as the world sees them where a public one is given', async () => {
   const open = await openApi({ env: { PUBLIC_URL: 'https://ml.example/sprout/' } });
