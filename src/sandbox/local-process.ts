@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { open, statfs } from 'node:fs/promises';
+import { closeSync, openSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
 import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { messageOf, SproutError } from '../domain/errors.ts';
@@ -58,14 +59,7 @@ export async function startSupervised(
   supervision: Supervision,
 ): Promise<SandboxProcess> {
   command.signal?.throwIfAborted();
-  const nothing = await open('/dev/null');
-  const child = spawn(launch.file, launch.args, {
-    ...(launch.cwd === undefined ? {} : { cwd: launch.cwd }),
-    env: { ...launch.env },
-    // Its own session: a Ctrl-C in the server's terminal is the server's to handle.
-    detached: true,
-    stdio: descriptorTable(launch, nothing.fd),
-  });
+  const child = spawnDetached(launch);
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve);
     child.once('error', (error) =>
@@ -76,7 +70,8 @@ export async function startSupervised(
         }),
       ),
     );
-  }).finally(() => nothing.close());
+  });
+  // Nothing is awaited from here until `supervise` listens: a process that ends at once would be waited for for ever.
   if (child.pid !== undefined) supervision.onStarted?.(child.pid);
   launch.descriptors.forEach((bytes, index) => {
     const pipe = child.stdio[3 + index] as Writable;
@@ -84,6 +79,21 @@ export async function startSupervised(
     pipe.end(bytes);
   });
   return supervise(child, launch, command, supervision);
+}
+
+function spawnDetached(launch: Launch): ChildProcess {
+  const nothing = openSync('/dev/null', 'r');
+  try {
+    return spawn(launch.file, launch.args, {
+      ...(launch.cwd === undefined ? {} : { cwd: launch.cwd }),
+      env: { ...launch.env },
+      // Its own session: a Ctrl-C in the server's terminal is the server's to handle.
+      detached: true,
+      stdio: descriptorTable(launch, nothing),
+    });
+  } finally {
+    closeSync(nothing);
+  }
 }
 
 function descriptorTable(launch: Launch, nothing: number): ('pipe' | 'ignore' | number)[] {
