@@ -8,7 +8,7 @@ import type { Job, JobFailure } from '../domain/records.ts';
 import { append, type Claim, claimFence, withinFence } from './event-log.ts';
 import { disown } from './leftovers.ts';
 import { toJob } from './rows.ts';
-import type { JobStore } from './store.ts';
+import { findJob, type JobStore } from './store.ts';
 
 /** Takes the oldest waiting job, or answers null. */
 export async function claimQueued(store: JobStore): Promise<Job | null> {
@@ -100,7 +100,15 @@ export type Outcome =
   | { status: 'SUCCEEDED' | 'CANCELLED'; message: string }
   | { status: 'FAILED'; failure: JobFailure };
 
-/** Ends the job: its last event. Its sandbox folder is nobody's from then on. */
+export const CANCELLED: Outcome = {
+  status: 'CANCELLED',
+  message: 'The job was cancelled; the best so far is kept.',
+};
+
+/**
+ * Ends the job: its last event. Its sandbox folder is nobody's from then on. A cancel that was accepted makes it CANCELLED
+ * however the run ended, also one that the run was too near its end to notice.
+ */
 export async function settle(
   store: JobStore,
   claim: Claim,
@@ -110,18 +118,19 @@ export async function settle(
   const { jobId } = claim;
   return store.write([jobTopic(jobId)], async (tx) => {
     const now = store.now();
-    const message = outcome.status === 'FAILED' ? outcome.failure.message : outcome.message;
-    const newEvents = [statusChanged('RUNNING', outcome.status, message)];
-    if (outcome.status === 'SUCCEEDED') newEvents.unshift(allDone());
+    const end = (await findJob(tx, jobId))?.cancelRequestedAt ? CANCELLED : outcome;
+    const message = end.status === 'FAILED' ? end.failure.message : end.message;
+    const newEvents = [statusChanged('RUNNING', end.status, message)];
+    if (end.status === 'SUCCEEDED') newEvents.unshift(allDone());
     const row = await append(
       tx,
       claimFence(claim),
       newEvents,
       {
-        status: outcome.status,
+        status: end.status,
         finishedAt: now,
         activeMs: Math.round(activeMs),
-        ...(outcome.status === 'FAILED' ? { failure: outcome.failure } : {}),
+        ...(end.status === 'FAILED' ? { failure: end.failure } : {}),
       },
       now,
     );

@@ -4,7 +4,7 @@ import { artifacts } from '../db/schema.ts';
 import { JobNotFoundError, SproutError, StaleAttemptError } from '../domain/errors.ts';
 import type { JobId } from '../domain/ids.ts';
 import type { Job, JobFailure } from '../domain/records.ts';
-import type { Outcome } from './claim.ts';
+import { CANCELLED, type Outcome } from './claim.ts';
 import type { JobStore } from './store.ts';
 import type { StopReason } from './watch.ts';
 
@@ -24,7 +24,7 @@ export async function outcomeOf(
   if (stopReason === 'cancelled') {
     if (end.kind === 'threw')
       logger.info({ err: end.error }, 'after the cancel the pipeline ended with an error');
-    return { status: 'CANCELLED', message: 'The job was cancelled; the best so far is kept.' };
+    return CANCELLED;
   }
 
   const job = await store.job(jobId);

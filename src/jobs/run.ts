@@ -65,8 +65,8 @@ export async function runAttempt(parts: AttemptParts): Promise<void> {
     }
     if (watch.hardStop === 'lost-claim') throw new StaleAttemptError(job.id, job.attempt);
     const outcome = await outcomeOf(store, job.id, end, watch.stopReason, logger);
-    await settle(store, claim, outcome, watch.elapsedMs());
-    logger.info({ status: outcome.status }, 'job ended');
+    const { status } = await settle(store, claim, outcome, watch.elapsedMs());
+    logger.info({ status }, 'job ended');
   } catch (error) {
     if (!(error instanceof StaleAttemptError)) throw error;
     logger.warn('another attempt owns the job now; this one has ended');

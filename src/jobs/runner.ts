@@ -104,17 +104,17 @@ export class Runner {
     const { store, logger, limits } = this.#options;
     for (let id = this.#orphans[0]; id; id = this.#orphans[0]) {
       const claimed = await reclaim(store, id);
-      this.#orphans.shift();
-      if (!claimed) continue;
-      const { job, barrenAttempts } = claimed;
-      if (barrenAttempts <= limits.maxBarrenAttempts) {
+      if (claimed && claimed.barrenAttempts <= limits.maxBarrenAttempts) {
+        this.#orphans.shift();
         logger.warn(
-          { jobId: id, attempt: job.attempt },
+          { jobId: id, attempt: claimed.job.attempt },
           'taking over a job that was running when the server ended',
         );
-        return job;
+        return claimed.job;
       }
-      await this.#giveUp(job, barrenAttempts - 1);
+      if (claimed) await this.#giveUp(claimed.job, claimed.barrenAttempts - 1);
+      // Only now: where giving up fails, as on a full disk, the next poll comes back to it.
+      this.#orphans.shift();
     }
     return null;
   }

@@ -150,6 +150,22 @@ describe('the runner', () => {
     expect((await followToEnd(rig, id)).at(-1)?.job).toMatchObject({ status: 'CANCELLED', failure: null });
   });
 
+  it('makes a job CANCELLED whose cancel was accepted as it was ending', async () => {
+    for (const work of [() => undefined, () => Promise.reject(new Error('at the very end'))]) {
+      const id = await startJob(rig);
+      const { bus } = rig;
+      const { publish } = bus;
+      const runner = await run(async () => {
+        bus.publish = () => undefined;
+        await rig.jobs.cancel(id);
+        bus.publish = publish;
+        await work();
+      });
+      expect((await followToEnd(rig, id)).at(-1)?.job).toMatchObject({ status: 'CANCELLED', failure: null });
+      await runner.stop();
+    }
+  });
+
   it('sees a cancel whose hint was dropped', async () => {
     const id = await startJob(rig);
     const { bus } = rig;
@@ -319,6 +335,20 @@ describe('the runner', () => {
         failure: { code: 'JOB_KEEPS_CRASHING' },
       });
       expect(ran).toBe(false);
+    });
+
+    it('comes back to a job that it could not give up, as on a full disk', async () => {
+      const id = await startJob(rig);
+      await claimQueued(rig.store);
+      for (let crash = 0; crash < 4; crash += 1) await reclaim(rig.store, id);
+      const { write } = rig.database;
+      let writes = 0;
+      rig.database.write = (change) => {
+        writes += 1;
+        return writes === 2 ? Promise.reject(new Error('database or disk is full')) : write(change);
+      };
+      await run(async () => undefined);
+      expect((await followToEnd(rig, id)).at(-1)?.job.failure?.code).toBe('JOB_KEEPS_CRASHING');
     });
 
     it('does not give up a job whose steps finish between the crashes', async () => {
