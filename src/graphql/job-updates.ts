@@ -4,7 +4,6 @@ import type { Jobs, JobUpdate } from '../jobs/jobs.ts';
 import { builder } from './builder.ts';
 import { JobEventInterface } from './event.ts';
 import { parseId } from './global-id.ts';
-import { badArgument } from './page.ts';
 import { JobRef } from './refs.ts';
 
 /** `told` is there for the update without an event. */
@@ -41,7 +40,6 @@ builder.subscriptionField('jobUpdated', (t) =>
       const jobId = parseId('Job', id);
       // Asked here and not left to the first event: an unknown job is an answer, not a broken stream.
       if (jobId === null || (await jobs.job(jobId)) === null) throw new JobNotFoundError(id);
-      if (after != null && after < 0) throw badArgument('`after` must not be negative.');
       return followUntilReturn(jobs, jobId, after ?? null);
     },
     resolve: (update) => update,

@@ -13,7 +13,7 @@ import {
   TaskEnum,
 } from './enums.ts';
 import { JobEventInterface } from './event.ts';
-import { parseId } from './global-id.ts';
+import { encodeGlobalId, parseId } from './global-id.ts';
 import { badArgument, checkLimit, connectionComplexity, toConnection, toPageRequest } from './page.ts';
 import { ArtifactRef, DatasetRef, JobRef, TrialRef } from './refs.ts';
 import { TrainingResult } from './training-result.ts';
@@ -63,7 +63,7 @@ builder.node(JobRef, {
     etaSeconds: t.int({
       description: 'Estimate of the seconds left, at most what the budget leaves; null unless running.',
       nullable: true,
-      resolve: (job) => estimateSecondsLeft(job, Date.now()),
+      resolve: estimateSecondsLeft,
     }),
     targetColumn: t.string({
       description: 'The column that is predicted.',
@@ -119,7 +119,7 @@ builder.node(JobRef, {
     retryOf: t.id({
       description: 'The job this one repeats.',
       nullable: true,
-      resolve: ({ retryOf }) => (retryOf === null ? null : `job_${retryOf}`),
+      resolve: ({ retryOf }) => (retryOf === null ? null : encodeGlobalId('Job', retryOf)),
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was asked for.' }),
     startedAt: t.expose('startedAt', {
@@ -186,12 +186,12 @@ builder.node(JobRef, {
   }),
 });
 
-/** Progress so far extrapolated, never past the budget. */
-export function estimateSecondsLeft(job: records.Job, now: number): number | null {
-  if (job.status !== 'RUNNING' || job.startedAt === null) return null;
-  const elapsed = Math.max(0, (now - job.startedAt.getTime()) / 1000);
+/** Progress so far extrapolated, never past the budget. By running time: hours that the server was down foretell nothing. */
+export function estimateSecondsLeft(job: records.Job): number | null {
+  if (job.status !== 'RUNNING') return null;
+  const elapsed = job.activeMs / 1000;
   const budget = Math.max(0, job.options.timeBudgetSeconds - elapsed);
-  if (job.progress <= 0) return Math.ceil(budget);
+  if (elapsed === 0 || job.progress <= 0) return Math.ceil(budget);
   return Math.ceil(Math.min(budget, (elapsed * (1 - job.progress)) / job.progress));
 }
 

@@ -3,9 +3,10 @@ import { nearest } from '../datasets/nearest.ts';
 import { InvalidOptionsError } from '../domain/errors.ts';
 import type { DatasetColumn, JobOptions } from '../domain/records.ts';
 import { METRICS, type Metric, metricFits, type Task } from '../domain/vocabulary.ts';
-import type { StartTrainingInput } from './training.ts';
+import { builder } from './builder.ts';
+import { MetricEnum, TaskEnum } from './enums.ts';
 
-export const DEFAULT_TIME_BUDGET_SECONDS = 600;
+const DEFAULT_TIME_BUDGET_SECONDS = 600;
 const MIN_TIME_BUDGET_SECONDS = 10;
 const MAX_TRIALS = 10_000;
 const MAX_NAME = 200;
@@ -24,17 +25,51 @@ const BOUNDED = new Set<Metric>([
   'R2',
 ]);
 
-type Input = typeof StartTrainingInput.$inferInput;
+export const StartTrainingInput = builder.inputType('StartTrainingInput', {
+  description:
+    'A table, the column to predict, and how far to go. Give exactly one of `file` and `datasetId`.',
+  fields: (t) => ({
+    file: t.field({
+      type: 'Upload',
+      description: 'A CSV file (comma, semicolon, tab or pipe), plain or gzipped.',
+    }),
+    datasetId: t.id({ description: 'A dataset uploaded before.' }),
+    targetColumn: t.string({
+      required: true,
+      description: 'The column to predict, by its name in the header.',
+    }),
+    name: t.string({ description: 'Name to show; default: made from the dataset and the target.' }),
+    task: t.field({ type: TaskEnum, description: 'Default: inferred from the target.' }),
+    metric: t.field({
+      type: MetricEnum,
+      description:
+        'How models are compared. Default: ROC_AUC (binary), LOG_LOSS (multiclass), RMSE (regression).',
+    }),
+    timeBudgetSeconds: t.int({
+      description: `Seconds the job may run, the report aside. Default: ${DEFAULT_TIME_BUDGET_SECONDS}.`,
+    }),
+    maxTrials: t.int({ description: 'Most model configurations to try. Default: as many as time allows.' }),
+    goalScore: t.float({ description: 'Stop early once the validation score reaches this.' }),
+    instructions: t.string({ description: 'Anything the agents should know or heed, in plain words.' }),
+    ignoreColumns: t.stringList({ description: 'Columns the models must not see.' }),
+    idempotencyKey: t.string({
+      description:
+        'Any string: the same key and input again return the same job instead of starting another.',
+    }),
+  }),
+});
+
+export type TrainingOptions = typeof StartTrainingInput.$inferInput;
 
 /** Columns are named without the blanks around them, in tables and in options alike. */
-export const withTrimmedNames = (input: Input): Input => ({
+export const withTrimmedNames = (input: TrainingOptions): TrainingOptions => ({
   ...input,
   targetColumn: input.targetColumn.trim(),
   ...(input.ignoreColumns == null ? {} : { ignoreColumns: input.ignoreColumns.map((name) => name.trim()) }),
 });
 
 /** Checks all that needs no table. Throws InvalidOptionsError naming the field. */
-export function checkOptions(input: Input, config: Pick<Config, 'MAX_TIME_BUDGET_SECONDS'>): void {
+export function checkOptions(input: TrainingOptions, config: Pick<Config, 'MAX_TIME_BUDGET_SECONDS'>): void {
   if ((input.file == null) === (input.datasetId == null)) {
     throw invalid(
       'FILE_OR_DATASET',
@@ -75,7 +110,7 @@ export function checkOptions(input: Input, config: Pick<Config, 'MAX_TIME_BUDGET
 }
 
 /** Checks that every column named besides the target is there. */
-export function assertColumns(columns: readonly DatasetColumn[], input: Input): void {
+export function assertColumns(columns: readonly DatasetColumn[], input: TrainingOptions): void {
   const names = new Set(columns.map(({ name }) => name));
   const unknown = [...new Set(input.ignoreColumns ?? [])].filter((name) => !names.has(name));
   const [first] = unknown;
@@ -101,7 +136,7 @@ export function assertColumns(columns: readonly DatasetColumn[], input: Input): 
   }
 }
 
-export function toJobOptions(input: Input, datasetName: string): JobOptions {
+export function toJobOptions(input: TrainingOptions, datasetName: string): JobOptions {
   return {
     targetColumn: input.targetColumn,
     name:
@@ -143,7 +178,12 @@ function checkGoal(goal: number | null, metric: Metric | null): void {
   }
 }
 
-function within(field: keyof Input, value: number | null | undefined, min: number, max: number): void {
+function within(
+  field: keyof TrainingOptions,
+  value: number | null | undefined,
+  min: number,
+  max: number,
+): void {
   if (value == null || (value >= min && value <= max)) return;
   throw invalid(
     'OPTION_OUT_OF_RANGE',
@@ -153,7 +193,7 @@ function within(field: keyof Input, value: number | null | undefined, min: numbe
   );
 }
 
-function notLonger(field: keyof Input, value: string | null | undefined, max: number): void {
+function notLonger(field: keyof TrainingOptions, value: string | null | undefined, max: number): void {
   if (value == null || value.length <= max) return;
   throw invalid(
     'OPTION_TOO_LONG',

@@ -10,7 +10,6 @@ import {
 import type { Dataset, Job } from '../domain/records.ts';
 import { builder } from './builder.ts';
 import type { ApiContext } from './context.ts';
-import { MetricEnum, TaskEnum } from './enums.ts';
 import {
   DatasetNotFoundErrorType,
   InvalidDatasetErrorType,
@@ -24,44 +23,11 @@ import { holdsJob, type JobHolder, JobRef } from './refs.ts';
 import {
   assertColumns,
   checkOptions,
-  DEFAULT_TIME_BUDGET_SECONDS,
+  StartTrainingInput,
+  type TrainingOptions,
   toJobOptions,
   withTrimmedNames,
 } from './training-options.ts';
-
-export const StartTrainingInput = builder.inputType('StartTrainingInput', {
-  description:
-    'A table, the column to predict, and how far to go. Give exactly one of `file` and `datasetId`.',
-  fields: (t) => ({
-    file: t.field({
-      type: 'Upload',
-      description: 'A CSV file (comma, semicolon, tab or pipe), plain or gzipped.',
-    }),
-    datasetId: t.id({ description: 'A dataset uploaded before.' }),
-    targetColumn: t.string({
-      required: true,
-      description: 'The column to predict, by its name in the header.',
-    }),
-    name: t.string({ description: 'Name to show; default: made from the dataset and the target.' }),
-    task: t.field({ type: TaskEnum, description: 'Default: inferred from the target.' }),
-    metric: t.field({
-      type: MetricEnum,
-      description:
-        'How models are compared. Default: ROC_AUC (binary), LOG_LOSS (multiclass), RMSE (regression).',
-    }),
-    timeBudgetSeconds: t.int({
-      description: `Seconds the job may run, the report aside. Default: ${DEFAULT_TIME_BUDGET_SECONDS}.`,
-    }),
-    maxTrials: t.int({ description: 'Most model configurations to try. Default: as many as time allows.' }),
-    goalScore: t.float({ description: 'Stop early once the validation score reaches this.' }),
-    instructions: t.string({ description: 'Anything the agents should know or heed, in plain words.' }),
-    ignoreColumns: t.stringList({ description: 'Columns the models must not see.' }),
-    idempotencyKey: t.string({
-      description:
-        'Any string: the same key and input again return the same job instead of starting another.',
-    }),
-  }),
-});
 
 const StartTrainingSuccess = builder.objectRef<JobHolder>('StartTrainingSuccess').implement({
   description: 'The job is queued; watch it with `jobUpdated`.',
@@ -103,10 +69,7 @@ builder.mutationField('startTraining', (t) =>
   }),
 );
 
-async function startTraining(
-  given: typeof StartTrainingInput.$inferInput,
-  { jobs, blobs, config }: ApiContext,
-): Promise<Job> {
+async function startTraining(given: TrainingOptions, { jobs, blobs, config }: ApiContext): Promise<Job> {
   const input = withTrimmedNames(given);
   // What can be refused without reading a gigabyte is refused first.
   checkOptions(input, config);

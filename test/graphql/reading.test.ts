@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { newArtifactId } from '../../src/domain/ids.ts';
-import { claimQueued } from '../../src/jobs/claim.ts';
+import { beat, claimQueued } from '../../src/jobs/claim.ts';
 import { type Api, openApi, table } from '../http/api.ts';
 
 let api: Api;
@@ -284,4 +284,23 @@ it('reads the datasets of a page of jobs at once', async () => {
   await api.ask('query { jobs(first: 5) { nodes { dataset { name } } } }');
   jobs.datasets = read;
   expect(calls).toEqual([5]);
+});
+
+it('estimates what is left by the time a job has run, not by when it first started', async () => {
+  const { rig } = api;
+  const claimed = await claimQueued(rig.store);
+  if (claimed === null) throw new Error('a job waits');
+  const claim = { jobId: claimed.id, attempt: claimed.attempt };
+  const recorder = rig.recorder(claim);
+  recorder.progress({ stage: 'TRAINING', step: null, progress: 0.25, message: 'a quarter' });
+  await recorder.close();
+  const left = async () => {
+    const query = 'query ($id: ID!) { job(id: $id) { etaSeconds } }';
+    return (await api.ask<{ job: { etaSeconds: number } }>(query, { id: claim.jobId })).job.etaSeconds;
+  };
+  expect(await left()).toBe(600);
+  await beat(rig.store, claim, 10_000);
+  expect(await left()).toBe(30);
+  await beat(rig.store, claim, 500_000);
+  expect(await left()).toBe(100);
 });

@@ -141,6 +141,39 @@ it('says that a job does not exist, and keeps the socket', async () => {
   await client.dispose();
 });
 
+it.each([2, -1])(
+  'says the same of an `after` the job has not reached (%i) over both wires, and keeps the socket',
+  async (after) => {
+    const request = { query: WATCH, variables: { id, after } };
+    const client = api.webSocket();
+    const events = createSseClient({ url: api.url });
+    for (const wire of [client, events]) {
+      const messages = [];
+      for await (const { data, errors } of wire.iterate<Update>(request)) messages.push({ data, errors });
+      expect(messages).toMatchObject([{ errors: [{ extensions: { code: 'AFTER_OUT_OF_RANGE' } }] }]);
+    }
+    expect((await client.iterate({ query: '{ __typename }' }).next()).value?.data).toEqual({
+      __typename: 'Query',
+    });
+    await client.dispose();
+  },
+);
+
+it('tells who follows a job that it was deleted, over both wires', async () => {
+  const request = { query: WATCH, variables: { id } };
+  const client = api.webSocket();
+  const followers = [client, createSseClient({ url: api.url })].map((wire) => wire.iterate<Update>(request));
+  await Promise.all(followers.map((updates) => updates.next()));
+  // No hint of the cancel: by the time anyone looks, the job is gone.
+  api.rig.bus.publish = () => undefined;
+  await api.rig.jobs.cancel(bareId());
+  await api.rig.jobs.delete(bareId());
+  const answers = await Promise.all(followers.map((updates) => updates.next()));
+  const code = 'JOB_NOT_FOUND';
+  expect(answers).toMatchObject(Array(2).fill({ value: { errors: [{ extensions: { code } }] } }));
+  await client.dispose();
+});
+
 it('ends the following of a job as soon as the client stops listening', async () => {
   let following = 0;
   const { jobs } = api.rig;
