@@ -111,6 +111,8 @@ async function performStep<T>(agent: AgentContext, key: string, spec: StepSpec<T
   const named = { agentRun: run, step: spec.label, tool: spec.tool };
   const startedAt = team.budget.elapsed;
   const refusal = spec.refuse?.() ?? null;
+  // In the same breath as the refusal: what is counted here is what trials side by side are refused by.
+  if (refusal === null) spec.begin?.();
   const silent = spec.quiet === true || refusal !== null;
   if (!silent) {
     const message = `${spec.label}: started`;
@@ -169,7 +171,6 @@ async function outcomeOf<T>(
     },
   };
   try {
-    spec.begin?.();
     return { ok: true, result: await spec.run(io) };
   } catch (error) {
     team.signal.throwIfAborted();

@@ -81,6 +81,10 @@ class ToolkitSession implements Toolkit {
     }
   }
 
+  async ready(): Promise<void> {
+    await this.#zygote?.settled;
+  }
+
   async close(): Promise<void> {
     this.#closing.abort(
       new SproutError('TOOLKIT_CLOSED', 'The toolkit was closed; the command did not finish.'),

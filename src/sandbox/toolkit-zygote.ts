@@ -57,6 +57,11 @@ export class Zygote {
     void this.#live();
   }
 
+  /** Resolves once it takes commands, or has ended before it could. */
+  get settled(): Promise<void> {
+    return this.#ready.promise.catch(() => undefined);
+  }
+
   /** How it ended; null while it lives. */
   get ended(): ProcessExit | null {
     return this.#ended;

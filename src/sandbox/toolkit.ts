@@ -4,6 +4,8 @@
  */
 export interface Toolkit {
   call(command: string, request: unknown, options: ToolkitCallOptions): Promise<unknown>;
+  /** Resolves once a command would begin at once: what is being kept warm is warm, or will not be. Never rejects. */
+  ready(): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ModelProvider } from '@openai/agents-core';
 import { describe, expect, it } from 'vitest';
+import { playbookSeats } from '../../src/agents/seats.ts';
 import type { Toolkit } from '../../src/sandbox/toolkit.ts';
 import { MemoryStore } from './memory-recorder.ts';
 import { type Call, ScriptedToolkit } from './scripted-toolkit.ts';
@@ -30,6 +32,36 @@ describe('the end of the search', () => {
     expect(store.ofType('TrialFinished').map(({ family }) => family)).toEqual(
       expect.arrayContaining(['BASELINE', 'ENSEMBLE']),
     );
+  });
+
+  it('comes when all trials are used, however many are asked for side by side', async () => {
+    const toolkit = new ScriptedToolkit({ delay: trainsIn(5) });
+    const trial = { name: 'Linear', family: 'LINEAR', parameters: [], quick: false, keepFree: 0, why: null };
+    const playbook = playbookSeats();
+    const seats: ModelProvider = {
+      async getModel(role) {
+        const model = await playbook.getModel(role);
+        if (role !== 'SUB_TRAINER') return model;
+        return {
+          getStreamedResponse: (request) => model.getStreamedResponse(request),
+          async getResponse(request) {
+            const response = await model.getResponse(request);
+            const [first] = response.output;
+            if (first?.type !== 'function_call' || first.name !== 'train_trial') return response;
+            // As a language model might, it asks for more than there is.
+            const more = Array.from({ length: 6 }, (_, index) => ({
+              ...first,
+              callId: `${first.callId}-${index}`,
+              arguments: JSON.stringify(trial),
+            }));
+            return { ...response, output: more };
+          },
+        };
+      },
+    };
+    const { done } = startTeam({ toolkit, seats, options: { maxTrials: 2 }, cpus: 6 });
+    await done;
+    expect(models(toolkit)).toBe(2);
   });
 
   it('comes on a small table when more models bring no gain, long before the time is used', async () => {
@@ -72,6 +104,7 @@ function startClocked(
   let trained = 0;
   const elapsedMs = () => trained * secondsPerTrial * 1000;
   const clocked: Toolkit = {
+    ready: () => toolkit.ready(),
     close: () => toolkit.close(),
     async call(command, request, options) {
       const result = await toolkit.call(command, request, options);
@@ -84,6 +117,30 @@ function startClocked(
     elapsedMs,
   };
 }
+
+describe('a toolkit that starts slowly, as after a restart', () => {
+  it('costs the job its time, and no trial the limits it is given', async () => {
+    let seconds = 0;
+    const toolkit = new ScriptedToolkit();
+    // It starts for 22 of the 30 seconds: of the 8 left, the end of the job takes 5.
+    toolkit.ready = async () => {
+      await sleep(5);
+      seconds = 22;
+    };
+    const { done } = startTeam({
+      toolkit,
+      elapsedMs: () => seconds * 1000,
+      options: { timeBudgetSeconds: 30, maxTrials: 2 },
+    });
+    await done;
+    const trains = toolkit.calls.filter(({ command }) => command === 'train');
+    expect(trains.length).toBeGreaterThan(1);
+    for (const { request, timeoutMs } of trains) {
+      expect(request.timeLimitSeconds).toBeLessThanOrEqual(3);
+      expect(timeoutMs).toBeLessThan(8_000);
+    }
+  });
+});
 
 describe('a soft stop', () => {
   it('at any moment after the first model keeps the best so far, evaluates and reports it', async () => {

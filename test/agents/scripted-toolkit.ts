@@ -62,6 +62,10 @@ export class ScriptedToolkit implements Toolkit {
     }
   }
 
+  async ready(): Promise<void> {
+    return;
+  }
+
   async close(): Promise<void> {
     return;
   }

@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createLocalSandboxes } from '../../src/sandbox/local.ts';
@@ -149,6 +150,27 @@ describe('the warm process', () => {
     toolkit = openToolkit(sandbox, { memoryBytes: MEMORY, warm: true, program: PROGRAM });
     const pids = await Promise.all([call('echo').result, call('echo').result]);
     expect(new Set(pids.map((result) => (result as { pid: number }).pid)).size).toBe(2);
+  });
+
+  it('says when it is ready, so that its start takes nothing of the time a call is given', async () => {
+    const slow = 'import runpy, time; time.sleep(2); runpy.run_path("work/stand-in.py")';
+    await sandbox.put('work/slow.py', Readable.from([slow]));
+    const program = ['python', '-I', 'work/slow.py'] as const;
+    toolkit = openToolkit(sandbox, { memoryBytes: MEMORY, warm: true, program });
+    const hasty = call('echo', {}, { timeoutMs: 1_500 });
+    await expect(hasty.result).rejects.toMatchObject({ code: 'STEP_DEADLINE' });
+    await toolkit.ready();
+    expect(await call('echo', {}, { timeoutMs: 1_500 }).result).toBeTruthy();
+  });
+
+  it('can be closed while it starts: who waits for it is told, and nothing of it is left', async () => {
+    toolkit = openToolkit(sandbox, { memoryBytes: MEMORY, warm: true, program: PROGRAM });
+    const waiting = call('sleep', { seconds: 30 });
+    const ready = toolkit.ready();
+    await toolkit.close();
+    await expect(waiting.result).rejects.toMatchObject({ code: 'TOOLKIT_CLOSED' });
+    await ready;
+    await sandbox.close();
   });
 
   it('is started again once when it dies; after that each command starts a process', async () => {

@@ -43,7 +43,12 @@ export const trainTrial = agentTool({
       tool: 'train_trial',
       label: trial.name,
       input: { family: trial.family, parameters },
-      hold: (work) => team.slots.hold(work),
+      hold: (work) =>
+        team.slots.hold(async () => {
+          // Time to start the toolkit, as after a restart, is none that the trial's own limits are made of.
+          await team.toolkit.ready();
+          return work();
+        }),
       refuse: () => refuse(agent, trial),
       begin() {
         if (trial.family !== 'BASELINE') board.trialsStarted += 1;
