@@ -11,7 +11,7 @@ export function maskError(error: unknown, logger: Logger): GraphQLError {
   const cause = rootCause(error);
   const place = error instanceof GraphQLError ? { nodes: error.nodes, path: error.path } : {};
   if (cause instanceof GraphQLError) {
-    return error instanceof GraphQLError ? error : cause;
+    return coded(error instanceof GraphQLError ? error : cause);
   }
   if (cause instanceof SproutError) {
     const hint = cause.hint === undefined ? {} : { hint: cause.hint };
@@ -22,6 +22,19 @@ export function maskError(error: unknown, logger: Logger): GraphQLError {
   return new GraphQLError('Something went wrong on our side.', {
     ...place,
     extensions: { code: 'INTERNAL_ERROR', id, hint: 'The server log tells more under this id.' },
+  });
+}
+
+/** graphql-js gives no code to what it finds wrong with a request itself: variables of another type, an unknown operation name. */
+function coded(error: GraphQLError): GraphQLError {
+  if (error.extensions.code !== undefined) return error;
+  const { message, nodes, source, positions, path, extensions } = error;
+  return new GraphQLError(message, {
+    nodes,
+    source,
+    positions,
+    path,
+    extensions: { ...extensions, code: 'BAD_USER_INPUT' },
   });
 }
 

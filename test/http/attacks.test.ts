@@ -64,6 +64,27 @@ describe('operations that would cost too much', () => {
     return `{ job(id: "x") { ...F0 } } ${spread.join(' ')}`;
   }
 
+  it.each([
+    [
+      '100 jobs',
+      'jobs(first: 100) { nodes { id name status progress lastSequence targetColumn task metric createdAt } }',
+    ],
+    [
+      '1,000 events',
+      'job(id: "x") { events(first: 1000) { __typename sequence at stage agent message ... on TrialFinished { trial { id score } } } }',
+    ],
+    [
+      '1,000 trials',
+      'job(id: "x") { leaderboard(first: 1000) { id name family agent score foldScores fitSeconds parameters isBaseline isBest } }',
+    ],
+    [
+      '100 files and the whole board',
+      'job(id: "x") { leaderboard { id name score } artifacts(first: 100) { nodes { id name kind contentType size sha256 createdAt signedUrl { url expiresAt } } } }',
+    ],
+  ])('and the longest page of a list is not one of them: %s', async (_name, field) => {
+    expect(JSON.parse((await post({ query: `{ ${field} }` })).body).errors).toBeUndefined();
+  });
+
   it('and the introspection query of the tools is not one of them', async () => {
     const { getIntrospectionQuery } = await import('graphql');
     const { body } = await post({
@@ -223,4 +244,26 @@ it('shows a header full of markup as text', async () => {
     .join('\n')}\n`;
   const { job } = await api.start(csv, { targetColumn: 'y' });
   expect(job?.dataset.columns[0]?.name).toBe(column);
+});
+
+describe('variables that do not fit', () => {
+  const start = 'mutation ($input: StartTrainingInput!) { startTraining(input: $input) { __typename } }';
+  it.each([
+    ['a fraction for a whole number', { timeBudgetSeconds: 1.5 }],
+    ['a number beyond 32 bits', { timeBudgetSeconds: 2 ** 40 }],
+    ['an unknown enum value', { task: 'GUESS' }],
+    ['text for a file', { file: 'penguins.csv' }],
+    ['an unknown field', { targetColum: 'y' }],
+  ])('are refused with a code: %s', async (_name, wrong) => {
+    const { body } = await post({
+      query: start,
+      variables: { input: { datasetId: 'x', targetColumn: 'y', ...wrong } },
+    });
+    expect(JSON.parse(body).errors).toMatchObject([
+      {
+        message: expect.stringContaining(Object.keys(wrong)[0] ?? ''),
+        extensions: { code: 'BAD_USER_INPUT' },
+      },
+    ]);
+  });
 });
