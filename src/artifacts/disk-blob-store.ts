@@ -4,7 +4,7 @@ import { mkdir, open, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { SproutError } from '../domain/errors.ts';
+import { QuotaExceededError, SproutError } from '../domain/errors.ts';
 import type { BlobKey } from '../domain/ids.ts';
 import type { BlobStore } from './blob-store.ts';
 
@@ -40,7 +40,7 @@ export async function openDiskBlobStore(directory: string): Promise<BlobStore> {
         await moveInto(temporary, path);
       } catch (error) {
         await rm(temporary, { force: true });
-        throw error;
+        throw hasCode(error, 'ENOSPC') ? diskFull(error) : error;
       }
       return { size, sha256: hash.digest('hex') };
     },
@@ -112,7 +112,16 @@ async function removeWhenEmpty(folder: string, root: string): Promise<void> {
   await removeWhenEmpty(dirname(folder), root);
 }
 
-const notFound = (key: BlobKey) => new SproutError('BLOB_NOT_FOUND', `There is no blob "${key}".`);
+const notFound = (key: BlobKey) =>
+  new SproutError('BLOB_NOT_FOUND', `There is no blob "${key}".`, {
+    hint: 'It was removed from DATA_DIR by something other than this server; upload or train again.',
+  });
+
+const diskFull = (cause: unknown) =>
+  new QuotaExceededError('DISK_FULL', "The server's disk is full.", {
+    hint: 'Free some space under DATA_DIR, or delete old jobs.',
+    cause,
+  });
 
 const hasCode = (error: unknown, code: string): boolean =>
   error instanceof Error && 'code' in error && error.code === code;

@@ -29,14 +29,18 @@ export interface ReceivedDataset {
 export async function receiveDataset(
   upload: Promise<FileUpload>,
   name: string | null,
-  { jobs, blobs, limits }: { jobs: Pick<Jobs, 'expectBlob'>; blobs: BlobStore; limits: TableLimits },
+  {
+    jobs,
+    blobs,
+    limits,
+  }: { jobs: Pick<Jobs, 'expectBlob' | 'discardBlob'>; blobs: BlobStore; limits: TableLimits },
 ): Promise<ReceivedDataset> {
   const id = newDatasetId();
   const blobKey = `datasets/${id}` as BlobKey;
   await jobs.expectBlob(blobKey);
   const inspector = new TableInspector(limits);
-  const { filename, blob } = await store(upload, inspector, blobs, blobKey, limits);
   try {
+    const { filename, blob } = await store(upload, inspector, blobs, blobKey, limits);
     const facts = inspector.facts();
     const header = readHeader(facts);
     const columns = columnNames(header).map((column) => ({
@@ -77,7 +81,7 @@ export async function receiveDataset(
       },
     };
   } catch (error) {
-    await blobs.delete(blobKey);
+    await jobs.discardBlob(blobKey);
     throw error;
   }
 }
@@ -96,11 +100,9 @@ async function store(
     stream.once('limit', () => stream.destroy(tooLarge(limits.MAX_UPLOAD_BYTES)));
     // Both are waited for, so that nothing is still being written when a refusal is reported.
     const [sent, stored] = await Promise.allSettled([pipeline(stream, inspector), blobs.put(key, inspector)]);
-    if (sent.status === 'rejected') {
-      await blobs.delete(key);
-      throw sent.reason;
-    }
+    // What ended one ended the other; the store has names for what it ended itself.
     if (stored.status === 'rejected') throw stored.reason;
+    if (sent.status === 'rejected') throw sent.reason;
     // The parser leaves an empty file name out, whatever its types say.
     return { filename: file.filename ?? '', blob: stored.value };
   } catch (error) {

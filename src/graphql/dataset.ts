@@ -122,7 +122,7 @@ builder.mutationField('uploadDataset', (t) =>
           const dataset = await jobs.addDataset(received.dataset);
           return { datasetId: dataset.id };
         } catch (error) {
-          await blobs.delete(received.dataset.blobKey);
+          await jobs.discardBlob(received.dataset.blobKey);
           throw error;
         }
       }),

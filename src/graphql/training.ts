@@ -90,7 +90,7 @@ async function startTraining(given: TrainingOptions, { jobs, blobs, config }: Ap
     received.assertTarget(input.targetColumn);
     assertColumns(received.dataset.columns, input);
   } catch (error) {
-    await blobs.delete(received.dataset.blobKey);
+    await jobs.discardBlob(received.dataset.blobKey);
     throw error;
   }
   const options = toJobOptions(input, received.dataset.name);

@@ -50,6 +50,11 @@ export class Jobs {
     await this.#store.write([], (tx) => disown(tx, [{ kind: 'blob', key }], this.#store.now()));
   }
 
+  /** Removes a blob that was announced and is not wanted after all. Never rejects. */
+  discardBlob(key: BlobKey): Promise<void> {
+    return this.#leftovers.remove([{ kind: 'blob', key }]);
+  }
+
   /** Datasets are immutable; the blob is in the store before this is called. */
   addDataset(dataset: NewDataset): Promise<Dataset> {
     return this.#store.write([], (tx) => insertDataset(tx, dataset, this.#store.now()));
@@ -84,7 +89,7 @@ export class Jobs {
 
   async #discardUnstored(dataset: NewDataset | DatasetId): Promise<void> {
     if (typeof dataset === 'string' || (await this.#store.dataset(dataset.id))) return;
-    await this.#leftovers.remove([{ kind: 'blob', key: dataset.blobKey }]);
+    await this.discardBlob(dataset.blobKey);
   }
 
   /** QUEUED: cancelled at once. RUNNING: the runner is told, keeps the best so far and ends it. Ended: JobStateError. */

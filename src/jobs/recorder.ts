@@ -85,23 +85,22 @@ export class AttemptRecorder implements JobRecorder {
     const { jobId } = this.#claim;
     const id = newArtifactId();
     const blobKey = `artifacts/${jobId}/${id}` as BlobKey;
-    // Noted before it is written: should we die in between, the next boot removes the blob.
-    await this.#store.write([], (tx) => disown(tx, [{ kind: 'blob', key: blobKey }], this.#store.now()));
-    const { size, sha256 } = await this.#blobs.put(blobKey, file.content);
-
-    const { name, kind, contentType } = file;
-    const saved: NewEvent = {
-      type: 'ArtifactSaved',
-      artifactId: id,
-      name,
-      kind,
-      size,
-      stage: this.#stage,
-      agent: null,
-      message: `Saved ${name}.`,
-    };
+    const { name, kind, contentType, content } = file;
     let ownerless: BlobKey[] = [blobKey];
     try {
+      // Noted before it is written: should we die in between, the next boot removes the blob.
+      await this.#store.write([], (tx) => disown(tx, toLeftovers(ownerless), this.#store.now()));
+      const { size, sha256 } = await this.#blobs.put(blobKey, content);
+      const saved: NewEvent = {
+        type: 'ArtifactSaved',
+        artifactId: id,
+        name,
+        kind,
+        size,
+        stage: this.#stage,
+        agent: null,
+        message: `Saved ${name}.`,
+      };
       await this.#write([saved], {}, async (tx, now) => {
         const older = await tx
           .delete(artifacts)
@@ -115,6 +114,7 @@ export class AttemptRecorder implements JobRecorder {
         await disown(tx, toLeftovers(ownerless), now);
       });
     } finally {
+      content.destroy();
       await this.#leftovers.remove(toLeftovers(ownerless));
     }
   }

@@ -29,6 +29,15 @@ export async function putFile(
   content: Readable,
   owner: Owner | null,
 ): Promise<void> {
+  try {
+    await writeWhole(root, path, content, owner);
+  } finally {
+    // Refused before it was read, it would stay open.
+    content.destroy();
+  }
+}
+
+async function writeWhole(root: string, path: string, content: Readable, owner: Owner | null): Promise<void> {
   const names = splitPath(path);
   const name = names.pop() ?? '';
   const folder = await openFolder(root, names, { owner });

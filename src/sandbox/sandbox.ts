@@ -21,7 +21,10 @@ export interface Sandbox {
   readonly containment: Containment;
   /** Starts a process. Rejects with SANDBOX_UNCONTAINED when `untrusted` code is asked of a sandbox that can't hold it. */
   start(command: SandboxCommand): Promise<SandboxProcess>;
-  /** Writes a file, creating folders on the way. Whole or not at all. Rejects with SANDBOX_PATH_REFUSED. */
+  /**
+   * Writes a file, creating folders on the way. Whole or not at all; `content` is read or destroyed in any case. Rejects
+   * with SANDBOX_PATH_REFUSED.
+   */
   put(path: string, content: Readable): Promise<void>;
   /**
    * Reads a regular file of the job's folder. Rejects with SANDBOX_FILE_NOT_FOUND, or with SANDBOX_PATH_REFUSED for

@@ -32,6 +32,24 @@ it('sweeps what a crash left half-written when it is opened, and nothing else', 
   await rm(directory, { recursive: true });
 });
 
+it('says that the disk is full, and what to do', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'sproutml-blobs-'));
+  const blobs = await openDiskBlobStore(directory);
+  const key = 'datasets/too-large' as Parameters<typeof blobs.put>[0];
+  const full = new Readable({
+    read() {
+      this.destroy(Object.assign(new Error('no space left on device'), { code: 'ENOSPC' }));
+    },
+  });
+  await expect(blobs.put(key, full)).rejects.toMatchObject({
+    name: 'QuotaExceededError',
+    code: 'DISK_FULL',
+    hint: expect.stringContaining('DATA_DIR'),
+  });
+  expect(await filesIn(directory)).toEqual([]);
+  await rm(directory, { recursive: true });
+});
+
 it('leaves no empty folder behind', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'sproutml-blobs-'));
   const blobs = await openDiskBlobStore(directory);

@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { leftovers } from '../../src/db/schema.ts';
 import { type Api, openApi, table } from '../http/api.ts';
 import { blobsOf } from '../jobs/rig.ts';
 
@@ -12,9 +13,10 @@ beforeAll(async () => {
 });
 afterAll(() => api.close());
 
-const everythingOnDisk = async () => {
+const everythingKept = async () => {
   const incoming = await readdir(join(api.rig.dataDir, 'blobs', '.incoming'));
-  return [...(await blobsOf(api.rig)), ...incoming].toSorted();
+  const noted = await api.rig.store.read.select({ key: leftovers.key }).from(leftovers);
+  return [...(await blobsOf(api.rig)), ...incoming, ...noted.map(({ key }) => `noted ${key}`)].toSorted();
 };
 
 describe('a table that is refused', () => {
@@ -37,16 +39,16 @@ describe('a table that is refused', () => {
     ['has no column names', ',,\n1,2,3\n', 'HEADER_EMPTY'],
   ];
   it.each(cases)('when it %s, leaves nothing and says what to do', async (_name, csv, code) => {
-    const before = await everythingOnDisk();
+    const before = await everythingKept();
     const answer = await api.start(csv, { targetColumn: 'y' });
     expect(answer).toMatchObject({ __typename: 'InvalidDatasetError', code });
     expect(answer.message).toMatch(/\.$/);
     expect(answer.hint).toMatch(/\.$/);
-    expect(await everythingOnDisk()).toEqual(before);
+    expect(await everythingKept()).toEqual(before);
   });
 
   it('does not hold the target that was named', async () => {
-    const before = await everythingOnDisk();
+    const before = await everythingKept();
     const answer = await api.start('id,price\n1,2\n'.repeat(10), { targetColumn: 'prce' });
     expect(answer).toEqual({
       __typename: 'TargetNotFoundError',
@@ -56,7 +58,7 @@ describe('a table that is refused', () => {
       columns: ['id', 'price'],
       suggestion: 'price',
     });
-    expect(await everythingOnDisk()).toEqual(before);
+    expect(await everythingKept()).toEqual(before);
   });
 
   it('names two columns like the target', async () => {
@@ -90,11 +92,11 @@ describe('options', () => {
     [{ datasetId: 'both' }, 'FILE_OR_DATASET', 'file'],
   ];
   it.each(cases)('%j are refused', async (options, code, field) => {
-    const before = await everythingOnDisk();
+    const before = await everythingKept();
     const answer = await api.start(table(), { targetColumn: 'y', ...options });
     expect(answer).toMatchObject({ __typename: 'InvalidOptionsError', code, field });
     expect(answer.hint).toMatch(/\.$|\?$/);
-    expect(await everythingOnDisk()).toEqual(before);
+    expect(await everythingKept()).toEqual(before);
   });
 
   it('reach the job as they were given', async () => {
@@ -183,15 +185,15 @@ it('shows a name from an upload as a name, wherever it points', async () => {
 it('returns the same job for the same key and input, and keeps one copy of the table', async () => {
   const input = { targetColumn: 'y', idempotencyKey: 'once' };
   const first = await api.start(table(40), input);
-  const before = await everythingOnDisk();
+  const before = await everythingKept();
   const second = await api.start(table(40), input);
   expect(second.job?.id).toBe(first.job?.id);
-  expect(await everythingOnDisk()).toEqual(before);
+  expect(await everythingKept()).toEqual(before);
   expect(await api.start(table(41), input)).toMatchObject({
     __typename: 'InvalidOptionsError',
     code: 'IDEMPOTENCY_KEY_REUSED',
   });
-  expect(await everythingOnDisk()).toEqual(before);
+  expect(await everythingKept()).toEqual(before);
 });
 
 it('refuses a job more than may wait, and keeps nothing of it', async () => {

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { leftovers } from '../../src/db/schema.ts';
 import type { DatasetId, JobId } from '../../src/domain/ids.ts';
 import type { Trial } from '../../src/domain/records.ts';
 import { claimQueued, settle } from '../../src/jobs/claim.ts';
@@ -163,6 +164,20 @@ describe('jobs', () => {
     const kept = await rig.jobs.artifactByName(other, 'metrics.json');
     expect(await blobsOf(rig)).toEqual([kept?.blobKey]);
     await expect(rig.jobs.delete(id)).rejects.toMatchObject({ code: 'JOB_NOT_FOUND' });
+  });
+
+  it('leave nothing behind of an artifact that could not be saved, its source closed', async () => {
+    await startJob(rig);
+    const recorder = rig.recorder(await claim());
+    const fails = [vi.spyOn(rig.blobs, 'put'), vi.spyOn(rig.database, 'write')] as const;
+    for (const fail of fails) {
+      fail.mockRejectedValueOnce(new Error('disk I/O error'));
+      const file = artifact('metrics.json', '{}');
+      await expect(recorder.saveArtifact(file)).rejects.toThrow('disk I/O error');
+      expect(file.content.destroyed).toBe(true);
+      expect(await rig.store.read.select().from(leftovers)).toEqual([]);
+    }
+    expect(await blobsOf(rig)).toEqual([]);
   });
 
   it('leave nothing behind when the server dies between a delete and its removals, or during an upload', async () => {
