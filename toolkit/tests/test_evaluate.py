@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from finished_job import SEED, SCRIPT_HEADER, hostile, houses, penguins
 
-from sproutml_toolkit import evaluate, workspace
+from sproutml_toolkit import evaluate, train, workspace
 from sproutml_toolkit.caveats import caveats
 from sproutml_toolkit.importance import permutation_importance
 from sproutml_toolkit.metrics import METRICS_OF_TASK, is_lower_better, score
@@ -150,3 +150,12 @@ def test_warns_of_what_would_mislead_a_reader(change: dict, code: str) -> None:
 def test_warns_of_a_class_the_model_never_names() -> None:
     [warning] = caveats(base_evaluation(), BINARY, Y, np.array([[0.9, 0.1], [0.6, 0.4]]))
     assert warning["code"] == "CLASS_NEVER_PREDICTED" and "yes" in warning["message"]
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_the_baseline_stands_in_the_evaluation_as_it_stands_on_the_leaderboard(job, tmp_path: Path, monkeypatch) -> None:
+    folder = tmp_path / "job"
+    shutil.copytree(job(), folder)
+    monkeypatch.chdir(folder)
+    baseline = train.run({"trialId": "prior", "family": "BASELINE", "params": {}, "seed": SEED})
+    assert evaluate.run({"trialId": "l", "holdout": False, "seed": SEED})["baseline"]["validation"] == baseline["score"]
