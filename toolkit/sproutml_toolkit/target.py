@@ -26,6 +26,8 @@ _MAX_CLASSES = 500
 _MAX_INFERRED_CLASSES_OF_NUMBERS = 10
 _ROWS_PER_CLASS_OF_NUMBERS = 5
 _MIN_ROWS = 10
+# Boosters keep targets, and RMSE their squares, as 32-bit floats, which end at 3.4e38.
+_LARGEST_VALUE = 1e18
 _POSITIVE = re.compile(
     r"(?i)^(yes|y|true|t|\+|pos|positive|on|success|succeeded|churn|churned|default|defaulted|fraud|spam|bad|"
     r"survived|malignant|abnormal|fail|failed|failure|sick|disease|present|>.*)\.?$"
@@ -54,7 +56,7 @@ def read_target(cells: pd.Series, name: str, task: str | None, metric: str | Non
     """Infer or check the task and metric, and encode the target.
 
     `style` is how the column's numbers are written when it reads as numbers, else None.
-    Errors: TARGET_EMPTY, TARGET_CONSTANT, TOO_FEW_ROWS, TASK_MISMATCH, METRIC_MISMATCH.
+    Errors: TARGET_EMPTY, TARGET_CONSTANT, TOO_FEW_ROWS, TASK_MISMATCH, METRIC_MISMATCH, TARGET_OUT_OF_RANGE.
     """
     numbers = parse_numbers(cells, style) if style is not None else None
     usable = ~is_missing(cells, LOOSE_MISSING if numbers is not None else MISSING)
@@ -96,6 +98,7 @@ def read_target(cells: pd.Series, name: str, task: str | None, metric: str | Non
         )
     decision = f"{chosen} because {why}" if task is None else f"{chosen} as requested"
     if chosen == "REGRESSION":
+        _check_range(values, name)
         return Target(chosen, metric, usable, values.to_numpy(dtype=float), None, None, unreadable, decision)
     classes, y = _encode(values, numbers is not None)
     positive = None
@@ -104,6 +107,17 @@ def read_target(cells: pd.Series, name: str, task: str | None, metric: str | Non
         if positive == classes[0]:
             classes, y = classes[::-1], 1 - y
     return Target(chosen, metric, usable, y, classes, positive, unreadable, decision)
+
+
+def _check_range(values: pd.Series, name: str) -> None:
+    too_large = values.abs() > _LARGEST_VALUE
+    if too_large.any():
+        raise ToolkitError(
+            "TARGET_OUT_OF_RANGE",
+            f'the target "{name}" is {values[too_large].iloc[0]:g} in one of its {int(too_large.sum())} rows beyond '
+            f"{_LARGEST_VALUE:g}: no error of such a number can be computed",
+            "Mend or remove these rows if they are mistakes; else give the target in a larger unit, or its logarithm.",
+        )
 
 
 def positive_class(classes: list[str]) -> str:

@@ -57,6 +57,8 @@ def test_class_numbers_point_at_their_labels() -> None:
         ([f"v{i}" for i in range(100)], None, None, "TASK_MISMATCH"),
         (["a", "b"] * 10, None, "RMSE", "METRIC_MISMATCH"),
         (["-1.5", "2.5", "7.25"] * 10, None, "RMSLE", "METRIC_MISMATCH"),
+        (["1e300", *(f"{value}.5" for value in range(40))], None, None, "TARGET_OUT_OF_RANGE"),
+        (["-1e20", *(f"{value}.5" for value in range(40))], "REGRESSION", "MAE", "TARGET_OUT_OF_RANGE"),
     ],
 )
 def test_a_target_that_cannot_be_learnt_is_refused(cells, task, metric, code) -> None:
