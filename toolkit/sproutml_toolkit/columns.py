@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -103,6 +103,15 @@ def number_style(cells: pd.Series, delimiter: str = ",") -> str | None:
     if style is None or (len(values) <= 20 and not np.isfinite(_numbers(values, style)).all()):
         return None
     return style
+
+
+def as_written(cells: pd.Series, column: ColumnType, delimiter: str) -> ColumnType:
+    """The column, its numbers in the style of these cells where that of the training table reads fewer of them."""
+    style = number_style(cells, delimiter) if column.type == "NUMERIC" else None
+    if style is None or style == column.number:
+        return column
+    read = {candidate: parse_numbers(cells, candidate).notna().sum() for candidate in (column.number, style)}
+    return replace(column, number=style) if read[style] > read[column.number] else column
 
 
 def typed(cells: pd.Series, column: ColumnType) -> pd.Series:

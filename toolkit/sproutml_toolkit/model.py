@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from . import __version__, workspace
-from .columns import ColumnType, typed
+from .columns import ColumnType, as_written, typed
 from .metrics import labels
 from .wire import ToolkitError
 
@@ -64,8 +64,11 @@ class FittedModel:
         """(n,) labels or values from scores: the most probable class, or the value itself."""
         return scores if self.classes is None else np.array(self.classes, dtype=object)[labels(scores)]
 
-    def read_raw(self, raw: pd.DataFrame) -> pd.DataFrame:
-        """Raw rows to the typed feature columns the members expect; COLUMNS_MISSING when some are not there."""
+    def read_raw(self, raw: pd.DataFrame, delimiter: str = ",") -> pd.DataFrame:
+        """Raw rows to the typed feature columns the members expect; COLUMNS_MISSING when some are not there.
+
+        `delimiter` is that of the file they come from: it tells what a comma in a number is.
+        """
         by_name = {str(name).strip(): name for name in reversed(list(raw.columns))}
         lacking = [name for name in self.required_columns if name not in by_name]
         if lacking:
@@ -75,7 +78,9 @@ class FittedModel:
                 "Give the columns of the training table under the same names; empty cells are fine.",
             )
         columns = {
-            column.name: typed(raw[by_name[column.name]], column).reset_index(drop=True) for column in self.schema
+            column.name: typed(cells, as_written(cells, column, delimiter)).reset_index(drop=True)
+            for column in self.schema
+            for cells in [raw[by_name[column.name]]]
         }
         return pd.DataFrame(columns)
 

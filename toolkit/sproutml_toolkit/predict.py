@@ -6,12 +6,16 @@ import re
 import sys
 from pathlib import Path
 
+import pandas as pd
+
 from . import workspace
+from .columns import ColumnType
 from .model import load_model
-from .table import read_table
+from .table import is_missing, read_table
 from .wire import ToolkitError
 
 _DELIMITERS = ",;\t|"
+_READ_AS = {"NUMERIC": "numbers", "DATE": "dates"}
 
 
 def main(arguments: list[str]) -> int:
@@ -37,18 +41,38 @@ def predict(model_path: Path, input_path: Path, output_path: Path | None) -> Non
     model = load_model(model_path)
     delimiter, encoding, compression = sniff(input_path)
     raw = read_table(input_path, delimiter, encoding, compression)
-    X = model.read_raw(raw)
+    X = model.read_raw(raw, delimiter)
+    for line in unread(raw, X, model.schema):
+        print(line, file=sys.stderr)
     scores = model.predict_scores(X)
-    result = raw.copy()
-    result["prediction"] = model.answers(scores)
-    if model.classes is not None:
-        for position, label in enumerate(model.classes):
-            result[f"probability_{label}"] = scores[:, position].round(6)
+    added = {"prediction": model.answers(scores)}
+    for position, label in enumerate(model.classes or []):
+        added[f"probability_{label}"] = scores[:, position].round(6)
+    kept = raw.drop(columns=[name for name in raw.columns if name in added])
+    result = pd.concat([kept, pd.DataFrame(added, index=raw.index)], axis=1)
     if output_path is None:
         result.to_csv(sys.stdout, index=False)
         return
     with workspace.atomic_write(output_path) as temporary:
         result.to_csv(temporary, index=False)
+
+
+def unread(raw: pd.DataFrame, X: pd.DataFrame, schema: list[ColumnType]) -> list[str]:
+    """A line for each number or date column of which over half the values could not be read and count as missing."""
+    lines = []
+    cells_of = {str(name).strip(): raw[name].reset_index(drop=True) for name in reversed(list(raw.columns))}
+    for column in schema:
+        if column.type not in _READ_AS:
+            continue
+        cells = cells_of[column.name]
+        known = ~is_missing(cells)
+        lost = known & X[column.name].isna().to_numpy()
+        if lost.sum() > known.sum() / 2:
+            lines.append(
+                f'warning: {lost.sum():,} of {known.sum():,} values of "{column.name}" are no {_READ_AS[column.type]}, such as '
+                f'"{str(cells[lost].iloc[0])[:40]}": they count as missing'
+            )
+    return lines
 
 
 def sniff(path: Path) -> tuple[str, str, str | None]:

@@ -44,6 +44,30 @@ def test_the_command_adds_predictions_to_any_dialect(mixed: JobFolder, model: Fi
     assert (predictions["prediction"] == truth).mean() > 0.7
 
 
+def test_numbers_may_be_written_another_way_than_in_the_training_table(
+    mixed: JobFolder, model: FittedModel, tmp_path: Path
+) -> None:
+    table = read_table(mixed.folder / "input/data.csv").drop(columns="bought")
+    table.assign(size=table["size"].str.replace(".", ",")).to_csv(tmp_path / "new.csv", sep=";", index=False)
+    done = predict(tmp_path, "--model", str(mixed.folder / "out/model.pkl"), "--input", "new.csv", "--output", "p.csv")
+    assert (done.returncode, done.stderr) == (0, "")
+    expected = model.predict_probabilities(table)[:, 1]
+    assert np.allclose(pd.read_csv(tmp_path / "p.csv", sep=",")["probability_yes"], expected, atol=1e-6)
+
+
+def test_values_that_cannot_be_read_are_said_and_count_as_missing(
+    mixed: JobFolder, model: FittedModel, tmp_path: Path
+) -> None:
+    table = read_table(mixed.folder / "input/data.csv").drop(columns="bought").head(40)
+    table.assign(size="large", day="soon").to_csv(tmp_path / "new.csv", index=False)
+    done = predict(tmp_path, "--model", str(mixed.folder / "out/model.pkl"), "--input", "new.csv", "--output", "p.csv")
+    assert done.returncode == 0
+    assert '40 of 40 values of "size" are no numbers, such as "large"' in done.stderr
+    assert '40 of 40 values of "day" are no dates, such as "soon"' in done.stderr
+    expected = model.predict_probabilities(table.assign(size="", day=""))[:, 1]
+    assert np.allclose(pd.read_csv(tmp_path / "p.csv")["probability_yes"], expected, atol=1e-6)
+
+
 def test_a_model_gives_the_same_scores_from_raw_cells_as_from_the_job_s_own_rows(
     mixed: JobFolder, model: FittedModel
 ) -> None:
