@@ -45,7 +45,7 @@ export async function startApp({ config, logger }: { config: Config; logger: Log
     const python = await ensureEnvironment({
       directory: config.TOOLKIT_ENV_DIR,
       python: config.PYTHON,
-      onProgress: (line) => logger.info({ part: 'setup' }, line),
+      onProgress: setupLog(logger.child({ part: 'setup' })),
     });
     const sandboxes = await createLocalSandboxes({
       dataDir: config.DATA_DIR,
@@ -102,16 +102,26 @@ export async function startApp({ config, logger }: { config: Config; logger: Log
     });
 
     await leftovers.removeAll();
+    // At the same time, so that nothing new is taken while running jobs are left to the next start.
+    closers.push(async () => void (await Promise.all([http.close(), runner.stop()])));
     const { url } = await http.listen();
-    closers.push(() => http.close());
     await runner.start();
-    closers.push(() => runner.stop());
     logger.info({ url, dataDir: config.DATA_DIR, sandbox: sandboxes.containment, mind }, 'SproutML is ready');
     return { url, close: closeAll };
   } catch (error) {
     await closeAll();
     throw error;
   }
+}
+
+/** Says first why nothing answers yet: on the first start, making the environment takes a while. */
+function setupLog(logger: Logger): (line: string) => void {
+  let told = false;
+  return (line) => {
+    if (!told) logger.info('the server will listen once the Python environment is made, in about a minute');
+    told = true;
+    logger.info(line);
+  };
 }
 
 /** The machine's cores, shared evenly by the jobs that may run at the same time. */
