@@ -75,6 +75,11 @@ export function assertTable(head: Buffer): void {
       hint: 'The link it was saved from may need a login. Download the file itself.',
     });
   }
+  if (/^(\u00ef\u00bb\u00bf)?(\[\s*[[{]|\{\s*")/.test(start)) {
+    throw new InvalidDatasetError('NOT_A_TABLE', 'This is JSON, not CSV.', {
+      hint: 'Export the records as CSV, one row each, and upload that.',
+    });
+  }
   if (/^(\u00ef\u00bb\u00bf)?sep=.\r?\n/.test(start)) {
     throw new InvalidDatasetError(
       'SEPARATOR_LINE',

@@ -123,6 +123,8 @@ describe('refusals', () => {
     ['a gzip cut short', gzipSync(rows(',', '\n', 5000)).subarray(0, -20), 'CORRUPT_GZIP'],
     ['a gzip with a broken middle', gzipSync(randomBytes(50_000)).fill(7, 20_000, 20_200), 'CORRUPT_GZIP'],
     ['a web page', '<!DOCTYPE html>\n<html><body>Sign in</body></html>\n', 'NOT_A_TABLE'],
+    ['a list of JSON objects', '[{"a": 1, "y": 2},\n {"a": 3, "y": 4}]\n', 'NOT_A_TABLE'],
+    ['lines of JSON', '{"a": 1, "y": 2}\n{"a": 3, "y": 4}\n', 'NOT_A_TABLE'],
     ["Excel's line about the separator", 'sep=;\r\na;b\r\n1;2\r\n', 'SEPARATOR_LINE'],
   ];
   it.each(cases)('refuses %s', async (_name, content, code) => {
