@@ -100,10 +100,14 @@ export type Outcome =
   | { status: 'SUCCEEDED' | 'CANCELLED'; message: string }
   | { status: 'FAILED'; failure: JobFailure };
 
-export const CANCELLED: Outcome = {
+/** A cancel honoured, and what there is to keep. */
+export const cancelled = ({ result }: Pick<Job, 'result'>): Outcome => ({
   status: 'CANCELLED',
-  message: 'The job was cancelled; the best so far is kept.',
-};
+  message:
+    result === null
+      ? 'The job was cancelled before there was a model.'
+      : 'The job was cancelled; the best so far is kept.',
+});
 
 /**
  * Ends the job: its last event. Its sandbox folder is nobody's from then on. A cancel that was accepted makes it CANCELLED
@@ -118,7 +122,8 @@ export async function settle(
   const { jobId } = claim;
   return store.write([jobTopic(jobId)], async (tx) => {
     const now = store.now();
-    const end = (await findJob(tx, jobId))?.cancelRequestedAt ? CANCELLED : outcome;
+    const job = await findJob(tx, jobId);
+    const end = job?.cancelRequestedAt ? cancelled(job) : outcome;
     const message = end.status === 'FAILED' ? end.failure.message : end.message;
     const newEvents = [statusChanged('RUNNING', end.status, message)];
     if (end.status === 'SUCCEEDED') newEvents.unshift(allDone());

@@ -4,7 +4,7 @@ import { artifacts } from '../db/schema.ts';
 import { JobNotFoundError, SproutError, StaleAttemptError } from '../domain/errors.ts';
 import type { JobId } from '../domain/ids.ts';
 import type { Job, JobFailure } from '../domain/records.ts';
-import { CANCELLED, type Outcome } from './claim.ts';
+import { cancelled, type Outcome } from './claim.ts';
 import type { JobStore } from './store.ts';
 import type { StopReason } from './watch.ts';
 
@@ -21,14 +21,13 @@ export async function outcomeOf(
 ): Promise<Outcome> {
   if (end.kind === 'threw' && end.error instanceof StaleAttemptError) throw end.error;
 
+  const job = await store.job(jobId);
+  if (!job) throw new JobNotFoundError(jobId);
   if (stopReason === 'cancelled') {
     if (end.kind === 'threw')
       logger.info({ err: end.error }, 'after the cancel the pipeline ended with an error');
-    return CANCELLED;
+    return cancelled(job);
   }
-
-  const job = await store.job(jobId);
-  if (!job) throw new JobNotFoundError(jobId);
   if (stopReason === 'deadline') {
     if (end.kind === 'threw')
       logger.warn({ err: end.error }, 'after the deadline the pipeline ended with an error');

@@ -137,6 +137,7 @@ describe('the runner', () => {
     });
     const updates = await followToEnd(rig, id);
     expect(updates.at(-1)?.job).toMatchObject({ status: 'CANCELLED', result: RESULT });
+    expect(updates.at(-1)?.event?.message).toContain('the best so far is kept');
     expect(updates.some(({ event }) => event?.type === 'ArtifactSaved')).toBe(true);
   });
 
@@ -147,7 +148,9 @@ describe('the runner', () => {
       await aborted(stopSignal);
       throw new Error('half way');
     });
-    expect((await followToEnd(rig, id)).at(-1)?.job).toMatchObject({ status: 'CANCELLED', failure: null });
+    const last = (await followToEnd(rig, id)).at(-1);
+    expect(last?.job).toMatchObject({ status: 'CANCELLED', failure: null, result: null });
+    expect(last?.event?.message).toContain('before there was a model');
   });
 
   it('makes a job CANCELLED whose cancel was accepted as it was ending', async () => {
