@@ -128,6 +128,11 @@ export function createHttpServer(dependencies: HttpDependencies): HttpServer {
         );
       });
       handle(request, response).catch((error: unknown) => {
+        // Whoever hangs up in the middle of a request is no failure of ours, and could fill the log with them.
+        if (request.destroyed && !request.complete) {
+          logger.debug({ err: error, requestId: id }, 'a request was cut off');
+          return;
+        }
         logger.error({ err: error, requestId: id }, 'a request failed unexpectedly');
         if (response.headersSent) response.destroy();
         else

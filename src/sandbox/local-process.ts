@@ -62,7 +62,8 @@ export async function startSupervised(
   const child = spawnDetached(launch);
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve);
-    child.once('error', (error) =>
+    // For good: a kill that fails is an error event too, and one that nobody hears would end the server.
+    child.on('error', (error) =>
       reject(
         new SproutError('SANDBOX_START_FAILED', `Could not start ${launch.file}: ${messageOf(error)}`, {
           hint: 'Run the `doctor` command: it says what the sandbox needs and what is missing.',

@@ -74,6 +74,8 @@ export function endWithServer(pid: number): () => void {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
   });
+  // Nothing would end it with the server then, so it may not go on.
+  watcher.once('error', () => killQuietly(-pid));
   watcher.unref();
   return () => void watcher.kill('SIGKILL');
 }

@@ -114,6 +114,17 @@ it('closes: not ready, sockets told they go away, streams ended, answers under w
   await closed;
 });
 
+it('takes a client that hangs up in the middle of its request for no failure', async () => {
+  const socket = connect(api.port, '127.0.0.1');
+  socket.write(
+    'POST /graphql HTTP/1.1\r\nhost: 127.0.0.1\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n',
+  );
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  socket.destroy();
+  await expect.poll(() => api.logged.join('')).toContain('aborted');
+  expect(api.logged.filter((line) => JSON.parse(line).level >= 50)).toEqual([]);
+});
+
 it('does not wait for ever for a connection that does nothing', async () => {
   const socket = connect(api.port, '127.0.0.1');
   socket.write('POST /graphql HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 100\r\n\r\n');
