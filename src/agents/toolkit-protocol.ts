@@ -57,7 +57,6 @@ export const trainResult = z.object({
   parameters: z.record(z.string(), z.unknown()),
   notes: z.array(z.string()),
 });
-export type TrainResult = z.output<typeof trainResult>;
 
 export const ensembleResult = z.object({
   trialId: z.string(),
@@ -67,7 +66,6 @@ export const ensembleResult = z.object({
   predictMicrosPerRow: finite.nullable(),
   weights: z.record(z.string(), finite),
 });
-export type EnsembleResult = z.output<typeof ensembleResult>;
 
 const scores = z.record(z.string(), finite.nullable());
 

@@ -134,7 +134,7 @@ function openOnce(file: FileUpload): ReturnType<FileUpload['createReadStream']> 
 const isRequestError = (error: unknown): boolean =>
   error instanceof Error && 'status' in error && typeof error.status === 'number' && error.status < 500;
 
-export function tooLarge(maximum: number): InvalidDatasetError {
+function tooLarge(maximum: number): InvalidDatasetError {
   return new InvalidDatasetError('FILE_TOO_LARGE', `The file is larger than ${maximum} bytes.`, {
     hint: 'Compress it (.csv.gz is read as it is), or raise MAX_UPLOAD_BYTES on the server.',
   });

@@ -51,11 +51,7 @@ builder.subscriptionField('jobUpdated', (t) =>
  * event says from where to resume. While a backlog is still to be told that is not the job's latest. Events go through as
  * the objects they are, so that they can be executed once for all who wait for them.
  */
-export function followUntilReturn(
-  jobs: Jobs,
-  id: JobId,
-  after: number | null,
-): AsyncIterableIterator<ToldUpdate> {
+function followUntilReturn(jobs: Jobs, id: JobId, after: number | null): AsyncIterableIterator<ToldUpdate> {
   const closing = new AbortController();
   const updates = jobs.follow(id, { after, signal: closing.signal })[Symbol.asyncIterator]();
   return {

@@ -187,7 +187,7 @@ builder.node(JobRef, {
 });
 
 /** Progress so far extrapolated, never past the budget. By running time: hours that the server was down foretell nothing. */
-export function estimateSecondsLeft(job: records.Job): number | null {
+function estimateSecondsLeft(job: records.Job): number | null {
   if (job.status !== 'RUNNING') return null;
   const elapsed = job.activeMs / 1000;
   const budget = Math.max(0, job.options.timeBudgetSeconds - elapsed);

@@ -37,7 +37,6 @@ export interface Sandbox {
 }
 
 export const SANDBOX_FOLDERS = ['input', 'work', 'scratch', 'sealed', 'out'] as const;
-export type SandboxFolder = (typeof SANDBOX_FOLDERS)[number];
 
 export type Containment = 'contained' | 'process';
 
