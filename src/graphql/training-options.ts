@@ -46,7 +46,7 @@ export const StartTrainingInput = builder.inputType('StartTrainingInput', {
         'How models are compared. Default: ROC_AUC (binary), LOG_LOSS (multiclass), RMSE (regression).',
     }),
     timeBudgetSeconds: t.int({
-      description: `Seconds the job may run, the report aside. Default: ${DEFAULT_TIME_BUDGET_SECONDS}.`,
+      description: `Seconds the job may run, the report aside. Default: ${DEFAULT_TIME_BUDGET_SECONDS}, or the most the server takes if that is less.`,
     }),
     maxTrials: t.int({ description: 'Most model configurations to try. Default: as many as time allows.' }),
     goalScore: t.float({ description: 'Stop early once the validation score reaches this.' }),
@@ -136,14 +136,19 @@ export function assertColumns(columns: readonly DatasetColumn[], input: Training
   }
 }
 
-export function toJobOptions(input: TrainingOptions, datasetName: string): JobOptions {
+export function toJobOptions(
+  input: TrainingOptions,
+  datasetName: string,
+  { MAX_TIME_BUDGET_SECONDS }: Pick<Config, 'MAX_TIME_BUDGET_SECONDS'>,
+): JobOptions {
   return {
     targetColumn: input.targetColumn,
     name:
       input.name?.trim() || `${datasetName.replace(/(\.(csv|tsv|txt|gz))+$/i, '')}: ${input.targetColumn}`,
     task: input.task ?? null,
     metric: input.metric ?? null,
-    timeBudgetSeconds: input.timeBudgetSeconds ?? DEFAULT_TIME_BUDGET_SECONDS,
+    timeBudgetSeconds:
+      input.timeBudgetSeconds ?? Math.min(DEFAULT_TIME_BUDGET_SECONDS, MAX_TIME_BUDGET_SECONDS),
     maxTrials: input.maxTrials ?? null,
     goalScore: input.goalScore ?? null,
     instructions: input.instructions?.trim() || null,
@@ -172,7 +177,7 @@ function checkGoal(goal: number | null, metric: Metric | null): void {
     throw invalid(
       'OPTION_OUT_OF_RANGE',
       'goalScore',
-      `A ${metric} of ${goal} ${goal < 0 ? 'is no goal' : "can't be reached"}.`,
+      `A goal of ${goal} in ${metric} ${goal < 0 ? 'is none' : "can't be reached"}.`,
       BOUNDED.has(metric) ? 'Give a value from 0 to 1.' : 'Give 0 or more: lower is better.',
     );
   }

@@ -79,7 +79,7 @@ async function startTraining(given: TrainingOptions, { jobs, blobs, config }: Ap
     const dataset = await existingDataset(input.datasetId, jobs);
     assertTarget(dataset.columns, input.targetColumn);
     assertColumns(dataset.columns, input);
-    const options = toJobOptions(input, dataset.name);
+    const options = toJobOptions(input, dataset.name, config);
     return (await jobs.start({ dataset: dataset.id, options, idempotencyKey })).job;
   }
 
@@ -93,7 +93,7 @@ async function startTraining(given: TrainingOptions, { jobs, blobs, config }: Ap
     await jobs.discardBlob(received.dataset.blobKey);
     throw error;
   }
-  const options = toJobOptions(input, received.dataset.name);
+  const options = toJobOptions(input, received.dataset.name, config);
   // A table that this does not store, be it for the quota or because the key has its job already, loses its blob.
   return (await jobs.start({ dataset: received.dataset, options, idempotencyKey })).job;
 }

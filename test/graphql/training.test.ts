@@ -99,6 +99,17 @@ describe('options', () => {
     expect(await everythingKept()).toEqual(before);
   });
 
+  it('left out, never ask for more time than the server takes', async () => {
+    const strict = await openApi({ env: { MAX_TIME_BUDGET_SECONDS: '100' } });
+    try {
+      const { job } = await strict.start(table(), { targetColumn: 'y' });
+      const budget = 'query ($id: ID!) { job(id: $id) { timeBudgetSeconds } }';
+      expect(await strict.ask(budget, { id: job?.id })).toEqual({ job: { timeBudgetSeconds: 100 } });
+    } finally {
+      await strict.close();
+    }
+  });
+
   it('reach the job as they were given', async () => {
     const answer = await api.start(table(), {
       targetColumn: ' y ',
