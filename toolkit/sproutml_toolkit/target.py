@@ -114,8 +114,8 @@ def _check_range(values: pd.Series, name: str) -> None:
     if too_large.any():
         raise ToolkitError(
             "TARGET_OUT_OF_RANGE",
-            f'the target "{name}" is {values[too_large].iloc[0]:g} in one of its {int(too_large.sum())} rows beyond '
-            f"{_LARGEST_VALUE:g}: no error of such a number can be computed",
+            f'{int(too_large.sum())} of {len(values)} values of the target "{name}" lie beyond {_LARGEST_VALUE:g}, such as '
+            f"{values[too_large].iloc[0]:g}: errors of such numbers can't be computed",
             "Mend or remove these rows if they are mistakes; else give the target in a larger unit, or its logarithm.",
         )
 
