@@ -25,6 +25,8 @@ const PROJECT = resolve(import.meta.dirname, '../..');
 const TOOLKIT = join(PROJECT, 'toolkit');
 const PACKAGE = join(TOOLKIT, 'sproutml_toolkit');
 const STAMP = 'sproutml-environment.json';
+/** uv brings certificates of its own: behind a company's proxy only the system's will do. The second is its older name. */
+const UV_TRUST = { UV_SYSTEM_CERTS: '1', UV_NATIVE_TLS: '1' };
 /** Raise when what is built from the same lock file changes. */
 const RECIPE = 1;
 
@@ -193,7 +195,10 @@ async function runStep(
   args: readonly string[],
   options: Pick<EnvironmentOptions, 'onProgress'>,
 ): Promise<void> {
-  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(file, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...UV_TRUST, ...process.env },
+  });
   const tail: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on('line', (line) => {

@@ -1,6 +1,6 @@
 """The part of SproutML that runs inside the sandbox: a table in, a trained and honestly scored model out.
 
-The contract with the server is `toolkit/PROTOCOL.md`; `wire` and `__main__` keep it.
+The contract with the server is `toolkit/PROTOCOL.md`; `wire` and `commands` keep it.
 """
 
 import os

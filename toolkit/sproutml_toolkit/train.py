@@ -18,8 +18,9 @@ from .wire import ToolkitError, emit_log, emit_progress
 
 # Below this many rows a fit is too small for several threads: run folds side by side instead.
 _SIDE_BY_SIDE_ROWS = 20_000
-# The part of a fold's time that goes into fitting; the rest is for its predictions.
-_FITTING_SHARE = 0.9
+# The part of a fold's time that goes into fitting; the rest is for its predictions. The first folds get less, for the others
+# are to keep up with them (see boosting.Pace) on a machine that may get busier.
+_FITTING_SHARE, _FIRST_FITTING_SHARE = 0.9, 0.8
 
 
 @dataclass
@@ -124,7 +125,8 @@ def _cross_validate(
             # What is left is shared by the rounds of folds still to come.
             turns = -(-waiting // workers)
             left = limit - (time.monotonic() - started)
-            deadline = time.monotonic() + _FITTING_SHARE * max(left, 0.0) / turns
+            share = _FIRST_FITTING_SHARE if waiting + workers > len(numbers) else _FITTING_SHARE
+            deadline = time.monotonic() + share * max(left, 0.0) / turns
         return _fit_fold(module, parameters, train, folds == number, replace(base, threads=inner, deadline=deadline), number)
 
     with threadpool_limits(limits=inner), ThreadPoolExecutor(workers) as pool:

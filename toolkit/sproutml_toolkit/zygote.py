@@ -21,6 +21,9 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import wire
+from .commands import serve
+
 _LIBRARIES = (
     "numpy",
     "pandas",
@@ -255,10 +258,8 @@ def _be_child(lines: int, noise: int, name: str, request: Any, cpu: float | None
         if cpu is not None:
             seconds = max(int(cpu), 1)
             resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
-        from . import __main__, wire
-
         wire.use_descriptor(lines)
-        code = __main__.serve(name, lambda: json.dumps(request))
+        code = serve(name, lambda: json.dumps(request))
         sys.stdout.flush()
         sys.stderr.flush()
     finally:

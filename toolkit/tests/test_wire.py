@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from job_folder import SEED, JobFolder, code_of, over_the_wire
-from sproutml_toolkit import __main__, wire, workspace
+from sproutml_toolkit import commands, wire, workspace
 
 INPUT = {"path": "input/data.csv", "delimiter": ",", "encoding": "utf-8", "compression": None}
 
@@ -49,7 +49,7 @@ def test_a_coded_error_is_the_last_line_and_exits_2(job: JobFolder) -> None:
 def test_a_command_run_too_early_says_which_step_is_missing(job: JobFolder, command: str) -> None:
     request = {"trialId": "t", "family": "KNN", "trialIds": ["t"]}
     with job.inside():
-        assert code_of(__main__.command(command), request) == "STEP_MISSING"
+        assert code_of(commands.command(command), request) == "STEP_MISSING"
 
 
 def test_a_bug_exits_1_with_its_traceback(job: JobFolder) -> None:

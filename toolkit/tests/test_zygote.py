@@ -16,7 +16,7 @@ from job_folder import SEED, JobFolder, environment
 # Commands of these tests' own, put in the place of real ones in the zygote's process.
 MISBEHAVE = """
 import os, signal, sys, time
-from sproutml_toolkit import __main__, zygote, wire
+from sproutml_toolkit import commands, zygote, wire
 
 def crash(request): os.kill(os.getpid(), signal.SIGSEGV)
 def noisy(request):
@@ -34,9 +34,9 @@ def breed(request):
     time.sleep(600)
 
 MINE = {"crash": crash, "noisy": noisy, "spin": spin, "breed": breed}
-__main__.COMMANDS += tuple(MINE)
-real = __main__.command
-__main__.command = lambda name: MINE.get(name) or real(name)
+commands.COMMANDS += tuple(MINE)
+real = commands.command
+commands.command = lambda name: MINE.get(name) or real(name)
 zygote._LIBRARIES = zygote._LIBRARIES if len(sys.argv) > 1 else ()
 zygote._OURS = zygote._OURS if len(sys.argv) > 1 else ()
 sys.exit(zygote.main())

@@ -1,5 +1,6 @@
 """One fold of one trial: what a family gets to fit, and what it gives back."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..features import FeatureEncoder, Matrix
+from .boosting import Pace
 
 
 class Estimator(Protocol):
@@ -26,6 +28,7 @@ class Fold:
     y_train, y_valid: class numbers 0..n_classes-1, every class present in y_train, or values. Validation rows whose class
     training has never seen are left out of X_valid; they are scored, but can't steer early stopping.
     deadline: time.monotonic() at which to stop adding rounds, or None. say: progress within this fold, 0 to 1.
+    pace: what the trial's folds agree on where time is short; one for all of them.
     """
 
     X_train: pd.DataFrame
@@ -41,6 +44,7 @@ class Fold:
     deadline: float | None = None
     say: Callable[[float, str], None] = lambda fraction, message: None
     notes: list[str] = field(default_factory=list)
+    pace: Pace = field(default_factory=Pace)
 
     def encode(self, form: str) -> tuple[FeatureEncoder, Matrix, Matrix]:
         """Fit an encoder on the training rows; return it with the training and validation matrices."""
@@ -51,6 +55,11 @@ class Fold:
     def is_late(self) -> bool:
         """True once the fold's time is up."""
         return self.deadline is not None and time.monotonic() >= self.deadline
+
+    @property
+    def seconds_left(self) -> float:
+        """Until the fold's deadline; infinite without one."""
+        return math.inf if self.deadline is None else max(self.deadline - time.monotonic(), 0.0)
 
     @property
     def is_classification(self) -> bool:

@@ -5,13 +5,14 @@ own by its main name: learning_rate, num_leaves, max_depth, min_data_in_leaf, fe
 bagging_freq, lambda_l1, lambda_l2, min_gain_to_split, extra_trees, path_smooth, cat_smooth, cat_l2, max_bin …
 """
 
+import time
 from typing import Any
 
 import lightgbm
 import numpy as np
 
 from ..features import FeatureEncoder, Matrix
-from .boosting import EarlyStopping, patience
+from .boosting import EarlyStopping, patience, raised_rate
 from .fold import Fold
 
 DEFAULTS: dict[str, Any] = {
@@ -44,17 +45,22 @@ _REGRESSION_OBJECTIVE = {"MAE": "regression_l1", "MEDIAN_AE": "regression_l1", "
 # flatters the fold score (titanic: 0.881 by AUC, 0.866 by loss) and leaves the folds' probabilities on different scales.
 _WATCH = {"BINARY": "binary_logloss", "MULTICLASS": "multi_logloss", "REGRESSION": "rmse"}
 _REGRESSION_WATCH = {"MAE": "l1", "MEDIAN_AE": "l1", "MAPE": "mape"}
+# Rounds between looks at the clock, which all folds share: what one is cut to, another can keep.
 _DEADLINE_EVERY = 10
+# Rounds times learning rate after which it has usually learnt what there is (see boosting.Pace).
+_JOURNEY = 15.0
+# Rounds before the pace is taken, the first of which builds what the others reuse.
+_FIRST_ROUND, _PACE_ROUNDS = 2, 10
 
 
 class LightgbmEstimator:
-    """A booster cut at its best round."""
+    """A booster's rounds up to its best. `booster` has the same in memory, for reading long texts takes time."""
 
-    def __init__(self, text: str, binary: bool, threads: int) -> None:
+    def __init__(self, text: str, binary: bool, threads: int, booster: lightgbm.Booster | None = None) -> None:
         self.text = text
         self.binary = binary
         self.threads = threads
-        self._booster: lightgbm.Booster | None = None
+        self._booster = booster
 
     def predict_scores(self, matrix: Matrix) -> np.ndarray:
         if self._booster is None:
@@ -96,20 +102,44 @@ def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[FeatureEncoder, Lightgb
     )
     watched = data.create_valid(valid.values, fold.y_valid)
     stopping = EarlyStopping(waiting)
-    booster = lightgbm.train(options, data, rounds, valid_sets=[watched], callbacks=[_watcher(fold, stopping)])
-    best = stopping.best_round
-    estimator = LightgbmEstimator(booster.model_to_string(num_iteration=best), fold.task == "BINARY", fold.threads)
-    return encoder, estimator, effective | {"rounds": best, "early_stopping_rounds": waiting}
+    watcher = _Watcher(fold, stopping, float(effective["learning_rate"]))
+    booster = lightgbm.train(options, data, rounds, valid_sets=[watched], callbacks=[watcher])
+    best = booster.best_iteration = stopping.best_round
+    text = booster.model_to_string(num_iteration=best)
+    estimator = LightgbmEstimator(text, fold.task == "BINARY", fold.threads, booster.free_dataset())
+    return encoder, estimator, effective | {
+        "learning_rate": watcher.rate, "rounds": best, "early_stopping_rounds": waiting,
+    }  # fmt: skip
 
 
-def _watcher(fold: Fold, stopping: EarlyStopping) -> Any:
-    """A callback that stops when waiting longer won't pay, or at the fold's deadline."""
+class _Watcher:
+    """A callback that stops when waiting longer won't pay or at the fold's deadline, and keeps the folds' agreed pace."""
 
-    def callback(env: Any) -> None:
+    order = 30
+
+    def __init__(self, fold: Fold, stopping: EarlyStopping, rate: float) -> None:
+        self.fold = fold
+        self.stopping = stopping
+        self.rate = rate
+        self.started = 0.0
+
+    def __call__(self, env: Any) -> None:
         _, _, value, larger_is_better = env.evaluation_result_list[0][:4]
-        if stopping.is_over(env.iteration + 1, value if larger_is_better else -value) or (
-            env.iteration % _DEADLINE_EVERY == 0 and fold.is_late()
-        ):
-            raise lightgbm.callback.EarlyStopException(stopping.best_round - 1, env.evaluation_result_list)
+        done = env.iteration + 1
+        if done == _FIRST_ROUND:
+            self.started = time.monotonic()
+        elif done == _PACE_ROUNDS and self.fold.deadline is not None:
+            self._keep_pace(env.model)
+        is_over = self.stopping.is_over(done, value if larger_is_better else -value)
+        if not is_over and done % _DEADLINE_EVERY == 0 and self.fold.is_late():
+            self.fold.pace.cut(done)
+            is_over = True
+        if is_over or done == self.fold.pace.most_rounds:
+            raise lightgbm.callback.EarlyStopException(self.stopping.best_round - 1, env.evaluation_result_list)
 
-    return callback
+    def _keep_pace(self, booster: lightgbm.Booster) -> None:
+        seconds = (time.monotonic() - self.started) / (_PACE_ROUNDS - _FIRST_ROUND)
+        wanted, self.rate = self.rate, self.fold.pace.agree(seconds, self.fold.seconds_left, self.rate, _JOURNEY)
+        if self.rate > wanted:
+            booster.reset_parameter({"learning_rate": self.rate})
+            self.fold.notes.append(raised_rate(wanted, self.rate))
