@@ -41,6 +41,9 @@ _LIBRARIES = (
     "threadpoolctl",
 )
 _OURS = ("profile", "split", "prepare", "train", "ensemble", "model")
+# What only the job's end needs. It is imported once the first models are there, for it would keep them waiting.
+_LATER = ("evaluate", "report")
+_FIRST_COMMANDS = 6
 _CHUNK = 1 << 16
 _NOISE_LINE = 4_000
 _NOISE_LINES = 2_000
@@ -59,7 +62,11 @@ def main() -> int:
 def _import_libraries() -> None:
     for library in _LIBRARIES:
         importlib.import_module(library)
-    for module in _OURS:
+    _import_ours(_OURS)
+
+
+def _import_ours(modules: tuple[str, ...]) -> None:
+    for module in modules:
         importlib.import_module(f".{module}", __package__)
 
 
@@ -79,6 +86,7 @@ class _Zygote:
         self.wire = wire
         self.selector = selectors.DefaultSelector()
         self.children: dict[str, _Child] = {}
+        self.ended = 0
         self.input = b""
 
     def serve(self, seconds: float) -> int:
@@ -198,6 +206,9 @@ class _Zygote:
             pid, status = os.waitpid(child.pid, os.WNOHANG)
             if pid == child.pid:
                 self._bury(child, status)
+                self.ended += 1
+                if self.ended == _FIRST_COMMANDS:
+                    _import_ours(_LATER)
 
     def _bury(self, child: _Child, status: int) -> None:
         """End what is left of the child's group, pass on its last words, and say how it ended."""

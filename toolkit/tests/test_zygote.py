@@ -39,6 +39,7 @@ real = commands.command
 commands.command = lambda name: MINE.get(name) or real(name)
 zygote._LIBRARIES = zygote._LIBRARIES if len(sys.argv) > 1 else ()
 zygote._OURS = zygote._OURS if len(sys.argv) > 1 else ()
+zygote._FIRST_COMMANDS = 2
 sys.exit(zygote.main())
 """
 

@@ -55,7 +55,7 @@ export function choosePortfolio(job: {
   const groups = [
     lightgbm(small, hurried),
     yardsticks(small, hurried),
-    ...(hurried ? [catboostInHurry] : unhurried),
+    ...(hurried ? [catboostInHurry] : unhurried(small)),
   ];
   return job.trialsLeft === null ? groups : limitTrials(groups, job.trialsLeft);
 }
@@ -113,11 +113,17 @@ function yardsticks(small: boolean, hurried: boolean): TrialGroup {
   };
 }
 
-const unhurried: readonly TrialGroup[] = [
+const unhurried = (small: boolean): TrialGroup[] => [
   {
     group: 'CatBoost',
     why: 'CatBoost with its defaults is the strongest single model on most tables.',
-    trials: [trial('CatBoost', 'CATBOOST'), variant('CatBoost (depth 8)', 'CATBOOST', { depth: 8 })],
+    trials: [
+      trial('CatBoost', 'CATBOOST'),
+      // Its own depth on few rows is 4, else 6.
+      small
+        ? variant('CatBoost (depth 6)', 'CATBOOST', { depth: 6 })
+        : variant('CatBoost (depth 8)', 'CATBOOST', { depth: 8 }),
+    ],
     together: false,
   },
   {
