@@ -41,7 +41,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
 
     emit_progress(0.05, "scoring the rows the folds held out")
     slices = worst_slices(metric, train.X, train.y, trial.oof, seed)
-    prior = _baseline_out_of_fold(task, train.y, workspace.load_folds(), trial.oof.shape[-1])
+    prior = baseline_scores(task, train.y, len(train), trial.oof.shape[-1])
     evaluation: dict[str, Any] = {
         "trialId": trial_id,
         "metric": metric,
@@ -62,15 +62,6 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     workspace.save_json(HOLDOUT_EVALUATION if sealed else VALIDATION_EVALUATION, evaluation)
     emit_progress(1.0, _said(evaluation))
     return {key: value for key, value in evaluation.items() if key not in _FOR_THE_REPORT}
-
-
-def _baseline_out_of_fold(task: str, y: np.ndarray, folds: np.ndarray, classes: int) -> np.ndarray:
-    """What the BASELINE trial answers out of fold, so that leaderboard and evaluation never differ in it either."""
-    scores = np.empty((len(y), classes) if task != "REGRESSION" else len(y))
-    for fold in np.unique(folds):
-        inside = folds == fold
-        scores[inside] = baseline_scores(task, y[~inside], int(inside.sum()), classes)
-    return scores
 
 
 def _add_holdout(evaluation: dict[str, Any], task: str, train: Table, seed: int, time_limit: float) -> None:

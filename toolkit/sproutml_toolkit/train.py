@@ -18,6 +18,10 @@ from .wire import ToolkitError, emit_log, emit_progress
 
 # Below this many rows a fit is too small for several threads: run folds side by side instead.
 _SIDE_BY_SIDE_ROWS = 20_000
+# A target this many of its own deviations from 0 has lost three of single precision's seven digits.
+_FAR_FROM_ZERO = 1_000.0
+# Standard deviations of a target that need no scaling. LightGBM takes a gain below 1e-15 for none.
+_SPREADS = (1e-3, 1e6)
 # The part of a fold's time that goes into fitting; the rest is for its predictions. The first folds get less, for the others
 # are to keep up with them (see boosting.Pace) on a machine that may get busier.
 _FITTING_SHARE, _FIRST_FITTING_SHARE = 0.9, 0.8
@@ -163,10 +167,13 @@ def _fit_fold(
 ) -> _FoldOutcome:
     rows = np.flatnonzero(held)
     X_valid = train.X.iloc[rows]
-    fold, present = _compact(base, train, held)
+    # A constant has nothing to overfit, and constants that differ by fold would betray the folds: each lacks just what its
+    # held rows have more of, so that a ranking over all folds comes out below chance.
+    fold, present = _compact(base, train, held, everything=module is baseline)
     logarithm = base.metric == "RMSLE" and module is not baseline
     if logarithm:
         fold = replace(fold, y_train=np.log1p(fold.y_train), y_valid=np.log1p(fold.y_valid), metric="RMSE")
+    fold, offset, scale = (fold, 0.0, 1.0) if module is baseline else _to_scale(fold)
     if present is not None and len(present) == 1 or len(fold.y_valid) == 0:
         # One class alone can't be told from another, and nothing to validate on can't stop a booster.
         module, parameters = baseline, {}
@@ -189,15 +196,38 @@ def _fit_fold(
         present=present,
         absent_probability=0.5 / (len(fold.y_train) + base.n_classes),
         logarithm=logarithm,
+        offset=offset,
+        scale=scale,
     )
     scores = model.predict_scores(X_valid)
     finished = time.monotonic()
     return _FoldOutcome(number, rows, model, scores, effective, fold.notes, fitted - started, finished - fitted)
 
 
-def _compact(base: Fold, train: workspace.Table, held: np.ndarray) -> tuple[Fold, np.ndarray | None]:
-    """The fold with class numbers that training has, 0..m-1, and which of the task's classes those are."""
-    X_train, y_train = train.X[~held], train.y[~held]
+def _to_scale(fold: Fold) -> tuple[Fold, float, float]:
+    """The fold with a target that single precision, in which boosters keep it, can hold; its offset and its scale."""
+    if fold.is_classification:
+        return fold, 0.0, 1.0
+    centre, spread = float(np.median(fold.y_train)), float(fold.y_train.std())
+    is_far = abs(centre) > _FAR_FROM_ZERO * spread
+    if spread == 0.0 or not is_far and _SPREADS[0] <= spread <= _SPREADS[1]:
+        return fold, 0.0, 1.0
+    offset = centre if is_far else 0.0
+    # Relative errors of values that all lie together far from 0 are absolute ones over a constant.
+    metric = "MAE" if is_far and fold.metric == "MAPE" else fold.metric
+    y_train, y_valid = ((y - offset) / spread for y in (fold.y_train, fold.y_valid))
+    return replace(fold, y_train=y_train, y_valid=y_valid, metric=metric), offset, spread
+
+
+def _compact(
+    base: Fold, train: workspace.Table, held: np.ndarray, everything: bool = False
+) -> tuple[Fold, np.ndarray | None]:
+    """The fold with class numbers that training has, 0..m-1, and which of the task's classes those are.
+
+    everything: train on the held rows too.
+    """
+    fitted = np.ones_like(held) if everything else ~held
+    X_train, y_train = train.X[fitted], train.y[fitted]
     X_valid, y_valid = train.X[held], train.y[held]
     seed = base.seed
     if base.task == "REGRESSION":

@@ -127,3 +127,20 @@ def test_an_ensemble_is_no_worse_than_its_best_member_on_the_rows_it_was_chosen_
         scores = trial.model.predict_scores(train_rows.X)
     assert scores.shape == trial.oof.shape
     assert code_of(mixed.ensemble, "nested", ["together"]) == "REQUEST_INVALID"
+
+
+@pytest.mark.parametrize("name", ["LIGHTGBM", "CATBOOST", "RANDOM_FOREST", "LINEAR", "MLP", "KNN"])
+@pytest.mark.parametrize("metric", ["RMSE", "MAPE", "RMSLE"])
+@pytest.mark.parametrize(("centre", "spread"), [(1e12, 1e3), (3e-9, 1e-9), (3e15, 1e15)])
+def test_a_target_of_any_size_is_learnt(
+    tmp_path: Path, name: str, metric: str, centre: float, spread: float
+) -> None:
+    x = np.random.default_rng(0).uniform(-1, 1, size=160)
+    job = JobFolder(tmp_path)
+    job.write_rows(["x", "y"], [[f"{value:.4f}", f"{centre + spread * value:.17g}"] for value in x]).ready("y", metric=metric)
+    shift = job.train("shift", name, params=QUICK.get(name, {}))
+    assert shift["score"] < 0.5 * job.train("baseline", "BASELINE")["score"]
+
+
+def test_the_baseline_ranks_no_row_above_another(mixed: JobFolder) -> None:
+    assert mixed.train("constant", "BASELINE")["score"] == 0.5

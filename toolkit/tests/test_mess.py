@@ -102,6 +102,7 @@ NOISE = [f"{value:.3f}" for value in RNG.normal(size=60)]
     [
         (["x", "y"], [NOISE, ["a", "b"] * 30]),
         (['{"x":[1]}', "y"], [NOISE, ["a", "b"] * 30]),
+        (["x", "y"], [[""] + ["same"] * 59, NOISE]),
         (["x", "x", "", "y"], [NOISE, NOISE[::-1], NOISE[5:] + NOISE[:5], ["a", "b"] * 30]),
         (["x", "y"], [NOISE, ["a"] * 57 + ["b", "c", "d"]]),
         (["x", "y"], [NOISE, ["a"] * 59 + ["b"]]),

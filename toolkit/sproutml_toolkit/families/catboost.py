@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 
 from ..features import FeatureEncoder, Matrix
+from . import baseline
 from .boosting import raised_rate
-from .fold import Fold
+from .fold import Estimator, Fold
 
 DEFAULTS: dict[str, Any] = {
     "rounds": 2_000,
@@ -77,9 +78,12 @@ class _Clock:
         return not self.is_cut
 
 
-def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[FeatureEncoder, CatboostEstimator, dict[str, Any]]:
+def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[FeatureEncoder | None, Estimator, dict[str, Any]]:
     """Boost until the validation part stops improving, the rounds end or the deadline passes."""
     encoder, train, valid = fold.encode("native")
+    if not _varies(train):
+        # CatBoost refuses such a table; what is left of it is the target alone.
+        return baseline.fit(fold, {})
     effective = {key: value for key, value in parameters.items() if value is not None}
     multiclass, rows = fold.task == "MULTICLASS", len(fold.y_train)
     effective = {
@@ -138,6 +142,12 @@ def _take_pace(fold: Fold, pools: list[catboost.Pool], options: dict[str, Any], 
     first = min(_FIRST_ROUND, len(clock.ends)) - 1
     seconds = (clock.ends[-1] - clock.ends[first]) / max(len(clock.ends) - 1 - first, 1)
     fold.pace.agree(seconds, fold.seconds_left, rate, _JOURNEY)
+
+
+def _varies(matrix: Matrix) -> bool:
+    """Whether any column holds two values."""
+    values = matrix.values
+    return bool(((values != values[:1]) & ~(np.isnan(values) & np.isnan(values[:1]))).any())
 
 
 def _frame(matrix: Matrix) -> pd.DataFrame:

@@ -71,7 +71,7 @@ class FoldModel:
     """A fitted fold: encoder and estimator, answering in all classes of the task and in the target's own units.
 
     present: the task's class numbers the training rows had, in order; None for regression. logarithm: the estimator
-    learnt log(1 + y).
+    learnt log(1 + y). offset, scale: what it learnt was then less the one and over the other.
     """
 
     encoder: FeatureEncoder | None
@@ -80,12 +80,15 @@ class FoldModel:
     present: np.ndarray | None
     absent_probability: float = 0.0
     logarithm: bool = False
+    offset: float = 0.0
+    scale: float = 1.0
 
     def predict_scores(self, X: pd.DataFrame) -> np.ndarray:
         """(n, n_classes) probabilities or (n,) values for raw typed rows."""
         matrix = self.encoder.transform(X) if self.encoder else Matrix(np.empty((len(X), 0), np.float32), [])
         scores = np.asarray(self.estimator.predict_scores(matrix), dtype=float)
         if self.present is None or self.n_classes is None:
+            scores = scores * self.scale + self.offset
             return np.maximum(np.expm1(scores), 0.0) if self.logarithm else scores
         if len(self.present) == self.n_classes:
             return scores
