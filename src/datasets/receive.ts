@@ -8,7 +8,7 @@ import { type BlobKey, newDatasetId } from '../domain/ids.ts';
 import type { Dataset, Dialect } from '../domain/records.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import { columnNames } from './column-names.ts';
-import { type TableFacts, TableInspector, type TableLimits } from './table-inspector.ts';
+import { count, type TableFacts, TableInspector, type TableLimits } from './table-inspector.ts';
 import { assertTarget, assertUnambiguous } from './target.ts';
 
 /** Fewer rows can't be split into folds and a holdout. */
@@ -52,7 +52,7 @@ export async function receiveDataset(
     if (facts.rows < MIN_ROWS) {
       throw new InvalidDatasetError(
         'TOO_FEW_ROWS',
-        `The table has ${facts.rows} rows; at least ${MIN_ROWS} are needed.`,
+        `The table has ${count(facts.rows, 'row')}; at least ${MIN_ROWS} are needed.`,
         {
           hint: 'Upload more rows: models learn little from fewer than a few hundred.',
         },

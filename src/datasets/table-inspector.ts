@@ -237,7 +237,7 @@ export class TableInspector extends Transform {
   }
 }
 
-const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`;
+export const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`;
 
 const empty = (message: string) =>
   new InvalidDatasetError('EMPTY_FILE', message, { hint: 'Upload a CSV with a header and rows.' });

@@ -1,9 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { create as contentDisposition } from 'content-disposition';
 import type { Logger } from 'pino';
 import type { BlobStore } from '../artifacts/blob-store.ts';
 import type { UrlSigner } from '../artifacts/signed-url.ts';
+import type { SproutError } from '../domain/errors.ts';
 import { type ArtifactId, isUuid } from '../domain/ids.ts';
 import type { Artifact } from '../domain/records.ts';
 import type { Jobs } from '../jobs/jobs.ts';
@@ -16,6 +18,9 @@ interface DownloadDependencies {
   signer: UrlSigner;
   logger: Logger;
 }
+
+/** Headers that describe the file, not an error in its place. */
+const OF_THE_FILE = ['etag', 'accept-ranges', 'content-range', 'content-disposition'];
 
 /** Serves signed links: GET and HEAD, ranges, ETags. Whatever is wrong with a link, the answer is the same 404. */
 export async function serveDownload(
@@ -70,7 +75,21 @@ export async function serveDownload(
     response.end();
     return;
   }
-  const content = await blobs.get(artifact.blobKey, range ?? undefined);
+  let content: Readable;
+  try {
+    content = await blobs.get(artifact.blobKey, range ?? undefined);
+  } catch (error) {
+    if ((error as SproutError).code !== 'BLOB_NOT_FOUND') throw error;
+    logger.error({ err: error, artifactId: artifact.id }, 'an artifact is gone from the storage');
+    for (const name of OF_THE_FILE) response.removeHeader(name);
+    sendError(response, {
+      status: 410,
+      code: 'ARTIFACT_LOST',
+      message: `${artifact.name} is no longer in this server's storage.`,
+      hint: 'Restore the `blobs` folder under DATA_DIR from a backup, or train again.',
+    });
+    return;
+  }
   try {
     await pipeline(content, response);
   } catch (error) {

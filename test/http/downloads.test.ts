@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { request } from 'node:http';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { ArtifactId } from '../../src/domain/ids.ts';
 import { claimQueued } from '../../src/jobs/claim.ts';
 import { type Api, openApi, table } from './api.ts';
 
@@ -42,6 +43,11 @@ const get = async (headers: Record<string, string> = {}, method = 'GET') => {
     headers: response.headers,
     body: Buffer.from(await response.arrayBuffer()),
   };
+};
+
+const anyJob = async (): Promise<string> => {
+  const { jobs } = await api.ask<{ jobs: { nodes: { id: string }[] } }>('query { jobs { nodes { id } } }');
+  return jobs.nodes[0]?.id ?? '';
 };
 
 /** Sends a path exactly as it is; `fetch` would tidy it up. */
@@ -144,9 +150,23 @@ it('tells the browser of a listed origin that it may read the file, and no other
 });
 
 it('signs for as long as is asked, within limits', async () => {
-  const jobs = await api.ask<{ jobs: { nodes: { id: string }[] } }>('query { jobs { nodes { id } } }');
-  const id = jobs.jobs.nodes[0]?.id ?? '';
+  const id = await anyJob();
   const seconds = Number((await signedUrl(id, 1)).searchParams.get('expires'));
   expect(seconds - Date.now() / 1000).toBeLessThan(2);
   await expect(signedUrl(id, 901)).rejects.toThrow('`expiresInSeconds` must be between 1 and 900, not 901.');
+});
+
+it('says that a file is lost, with a code and without its headers, and notices a found one again', async () => {
+  const stored = await api.rig.jobs.artifact(link.pathname.split('/')[2] as ArtifactId);
+  if (stored === null) throw new Error('no artifact');
+  const key = stored.blobKey;
+  await api.rig.blobs.delete(key);
+  const { status, headers, body } = await get({ origin: 'https://console.example' });
+  expect(status).toBe(410);
+  expect(JSON.parse(body.toString()).errors[0].extensions.code).toBe('ARTIFACT_LOST');
+  expect(headers.get('etag')).toBeNull();
+  expect(headers.get('content-disposition')).toBeNull();
+  expect(headers.get('access-control-allow-origin')).toBe('https://console.example');
+  await api.rig.blobs.put(key, Readable.from([bytes]));
+  expect((await get()).status).toBe(200);
 });
