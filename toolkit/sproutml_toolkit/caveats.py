@@ -9,6 +9,8 @@ from .metrics import is_lower_better, labels
 _FEW_ROWS = 50
 # A gain over the baseline of under a thousandth is none.
 _TRIFLE = 1e-3
+# From the half width of a 95% interval to that of a 99% one: a warning in every twentieth sound job would wear out.
+_TO_99 = 2.576 / 1.960
 
 
 def caveats(evaluation: dict[str, Any], profile: dict[str, Any], y: np.ndarray, oof: np.ndarray) -> list[dict[str, str]]:
@@ -50,9 +52,17 @@ def _against_baseline(evaluation: dict[str, Any]) -> dict[str, str] | None:
 
 
 def _against_holdout(evaluation: dict[str, Any]) -> dict[str, str] | None:
+    """Validation and holdout differ by more than chance in both would explain 99 times in 100."""
     metric, interval = evaluation["metric"], evaluation["interval"]
     validation = evaluation["validation"][metric]
-    if interval is None or validation is None or interval["low"] <= validation <= interval["high"]:
+    if interval is None or validation is None:
+        return None
+    sealed, around = evaluation["holdout"][metric], evaluation.get("validationInterval")
+    # The ends that face each other; independent errors add by their squares.
+    facing = ("low", "high") if validation < sealed else ("high", "low")
+    sealed_error = interval[facing[0]] - sealed
+    validation_error = around[facing[1]] - validation if around else 0.0
+    if abs(validation - sealed) <= _TO_99 * np.hypot(sealed_error, validation_error):
         return None
     if evaluation["gap"] > 0:
         return _warning(
@@ -62,7 +72,7 @@ def _against_holdout(evaluation: dict[str, Any]) -> dict[str, str] | None:
         )
     return _warning(
         "HOLDOUT_EASIER",
-        f"the sealed rows scored better ({evaluation['holdout'][metric]:.4g}) than validation ({validation:.4g}) beyond chance: "
+        f"the sealed rows scored better ({sealed:.4g}) than validation ({validation:.4g}) beyond chance: "
         "expect something between the two on new rows",
     )
 

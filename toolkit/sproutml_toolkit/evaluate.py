@@ -23,9 +23,11 @@ VALIDATION_EVALUATION = Path("work/evaluation.json")
 HOLDOUT_EVALUATION = Path("sealed/evaluation.json")
 HOLDOUT_SCORES = Path("sealed/holdout-scores.npy")
 
+# So many training rows leave chance little say in the validation score.
+_ROWS_WITHOUT_CHANCE = 50_000
 _IMPORTANCE_SECONDS = 2.5
 #: Kept in the file, not in the result.
-_FOR_THE_REPORT = ("rows", "resamples")
+_FOR_THE_REPORT = ("rows", "resamples", "validationInterval")
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
@@ -56,7 +58,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         "importances": None,
     }
     if sealed:
-        _add_holdout(evaluation, task, train, seed, request.get("timeLimitSeconds") or _IMPORTANCE_SECONDS)
+        _add_holdout(evaluation, task, train, trial.oof, seed, request.get("timeLimitSeconds") or _IMPORTANCE_SECONDS)
     evaluation = finite(evaluation)
     evaluation["warnings"] = caveats(evaluation, profile, train.y, trial.oof)
     workspace.save_json(HOLDOUT_EVALUATION if sealed else VALIDATION_EVALUATION, evaluation)
@@ -64,7 +66,9 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in evaluation.items() if key not in _FOR_THE_REPORT}
 
 
-def _add_holdout(evaluation: dict[str, Any], task: str, train: Table, seed: int, time_limit: float) -> None:
+def _add_holdout(
+    evaluation: dict[str, Any], task: str, train: Table, oof: np.ndarray, seed: int, time_limit: float
+) -> None:
     holdout = workspace.load_holdout()
     if len(holdout) == 0:
         emit_log("WARNING", "no rows were sealed off as a holdout: only the validation score is known")
@@ -86,6 +90,7 @@ def _add_holdout(evaluation: dict[str, Any], task: str, train: Table, seed: int,
     if spread is not None:
         evaluation["interval"] = {"low": spread.low, "high": spread.high}
         evaluation["resamples"] = spread.resamples
+        evaluation["validationInterval"] = _interval_of_validation(metric, train.y, oof, seed)
         if spread.resamples < 1000:
             emit_log("INFO", f"the interval is from {spread.resamples} resamples instead of 1,000: {len(holdout):,} rows are many")
 
@@ -95,6 +100,14 @@ def _add_holdout(evaluation: dict[str, Any], task: str, train: Table, seed: int,
     found = permutation_importance(model, holdout.X, holdout.y, scores, metric, features, seed, time_limit)
     evaluation["importances"] = [asdict(entry) for entry in found.entries if np.isfinite([entry.mean, entry.low, entry.high]).all()]
     _say_what_was_cut(found, len(holdout))
+
+
+def _interval_of_validation(metric: str, y: np.ndarray, oof: np.ndarray, seed: int) -> dict[str, float] | None:
+    """How far chance alone may have moved the validation score; None where rows are so many that it hardly did."""
+    if len(y) > _ROWS_WITHOUT_CHANCE:
+        return None
+    spread = bootstrap.interval(metric, y, oof, seed, resamples=400)
+    return None if spread is None else {"low": spread.low, "high": spread.high}
 
 
 def _say_what_was_cut(found: Importances, rows: int) -> None:

@@ -147,6 +147,15 @@ def test_warns_of_what_would_mislead_a_reader(change: dict, code: str) -> None:
     assert [warning["code"] for warning in caveats(base_evaluation() | change, BINARY, Y, OOF)] == [code]
 
 
+@pytest.mark.parametrize("validation", [0.90, 0.70])
+def test_a_gap_that_chance_in_validation_explains_is_none(validation: float) -> None:
+    """Few training rows: their score is as unsure as the sealed ones'."""
+    change = {"validation": {"ROC_AUC": validation}, "gap": validation - 0.80}
+    unsure = {"validationInterval": {"low": validation - 0.09, "high": validation + 0.09}}
+    assert len(caveats(base_evaluation() | change, BINARY, Y, OOF)) == 1
+    assert caveats(base_evaluation() | change | unsure, BINARY, Y, OOF) == []
+
+
 def test_warns_of_a_class_the_model_never_names() -> None:
     [warning] = caveats(base_evaluation(), BINARY, Y, np.array([[0.9, 0.1], [0.6, 0.4]]))
     assert warning["code"] == "CLASS_NEVER_PREDICTED" and "yes" in warning["message"]
