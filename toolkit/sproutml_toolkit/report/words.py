@@ -67,13 +67,15 @@ def number(value: float | None) -> str:
 
 
 def score_text(metric: str, value: float | None) -> str:
-    """A score as it is written everywhere in the report: three decimals for what has no unit, four figures for what has."""
+    """A score as it is written everywhere in the report: three decimals (or figures) for what has no unit, four figures for what has."""
     if value is None or not math.isfinite(value):
         return "–"
     if metric in _UNITLESS and (0.01 <= abs(value) <= 1 or value == 0):
         # What is not perfect must not look so.
         text = f"{value:.3f}" if value == 1 or value < 0.9995 else f"{math.floor(value * 1e5) / 1e5:.5f}".rstrip("0")
         return text.replace("-", "−")
+    if metric in _UNITLESS and 1e-4 <= value < 0.01:
+        return f"{value:.3g}"
     return number(value)
 
 
