@@ -72,7 +72,7 @@ def test_generated_mess_becomes_a_model_or_a_coded_error(
     except ToolkitError as error:
         assert error.code in {
             "TARGET_CONSTANT", "TARGET_EMPTY", "TOO_FEW_ROWS", "NO_FEATURES", "TASK_MISMATCH",
-            "UNREADABLE_TABLE", "EMPTY_FILE", "HEADER_ONLY",
+            "UNREADABLE_TABLE", "EMPTY_FILE", "HEADER_ONLY", "TARGET_OUT_OF_RANGE",
         }  # fmt: skip
         assert error.hint
         return
