@@ -35,6 +35,7 @@ export interface TrainingRequest {
   goalScore?: number;
   instructions?: string;
   ignoreColumns?: readonly string[];
+  holdoutFraction?: number;
   idempotencyKey?: string;
 }
 

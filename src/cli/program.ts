@@ -66,6 +66,11 @@ function buildProgram(end: (code: ExitCode) => void): Command {
     .option('--max-trials <count>', 'how many configurations to try at most', wholeNumber)
     .option('--goal <score>', 'stop once the validation score is as good as this', number)
     .option('--ignore <column...>', 'columns the models may not use')
+    .option(
+      '--holdout-fraction <share>',
+      'share of the rows sealed for the final score, 0 to 0.5; default: by size',
+      number,
+    )
     .option('--instructions <text>', 'what the agents should know about the data')
     .option('--idempotency-key <key>', 'the same key and input again give the same job')
     .addOption(serverOption())

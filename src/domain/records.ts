@@ -51,7 +51,12 @@ export interface JobOptions {
   goalScore: number | null;
   instructions: string | null;
   ignoreColumns: readonly string[];
+  /** Share of the rows that is sealed for the final score; 0: none; null: by the size of the table. */
+  holdoutFraction: number | null;
 }
+
+/** Options that jobs of earlier versions were stored without, and what that means. */
+export const LATER_OPTIONS = { holdoutFraction: null } as const satisfies Partial<JobOptions>;
 
 export interface Interval {
   low: number;

@@ -102,6 +102,11 @@ builder.node(JobRef, {
       description: 'Columns the models do not see.',
       resolve: ({ options }) => [...options.ignoreColumns],
     }),
+    holdoutFraction: t.float({
+      description: 'Share of the rows sealed off for the final score; null: by the size of the table.',
+      nullable: true,
+      resolve: ({ options }) => options.holdoutFraction,
+    }),
     dataset: t.field({
       type: DatasetRef,
       description: 'The table it trains on.',

@@ -9,6 +9,7 @@ import { MetricEnum, TaskEnum } from './enums.ts';
 const DEFAULT_TIME_BUDGET_SECONDS = 600;
 const MIN_TIME_BUDGET_SECONDS = 10;
 const MAX_TRIALS = 10_000;
+const MAX_HOLDOUT_FRACTION = 0.5;
 const MAX_NAME = 200;
 const MAX_INSTRUCTIONS = 10_000;
 const MAX_IDEMPOTENCY_KEY = 200;
@@ -52,6 +53,9 @@ export const StartTrainingInput = builder.inputType('StartTrainingInput', {
     goalScore: t.float({ description: 'Stop early once the validation score reaches this.' }),
     instructions: t.string({ description: 'Anything the agents should know or heed, in plain words.' }),
     ignoreColumns: t.stringList({ description: 'Columns the models must not see.' }),
+    holdoutFraction: t.float({
+      description: `Share of the rows sealed off for the final score, 0 to ${MAX_HOLDOUT_FRACTION}. Default: by the size of the table, a fifth of most. With 0 none are sealed, and the score is that of validation.`,
+    }),
     idempotencyKey: t.string({
       description:
         'Any string: the same key and input again return the same job instead of starting another.',
@@ -99,6 +103,7 @@ export function checkOptions(input: TrainingOptions, config: Pick<Config, 'MAX_T
   }
   checkMetric(input.metric ?? null, input.task ?? null);
   checkGoal(input.goalScore ?? null, input.metric ?? null);
+  checkHoldout(input.holdoutFraction ?? null);
   if (input.ignoreColumns?.includes(input.targetColumn)) {
     throw invalid(
       'TARGET_IGNORED',
@@ -153,6 +158,7 @@ export function toJobOptions(
     goalScore: input.goalScore ?? null,
     instructions: input.instructions?.trim() || null,
     ignoreColumns: [...new Set(input.ignoreColumns ?? [])],
+    holdoutFraction: input.holdoutFraction ?? null,
   };
 }
 
@@ -181,6 +187,16 @@ function checkGoal(goal: number | null, metric: Metric | null): void {
       BOUNDED.has(metric) ? 'Give a value from 0 to 1.' : 'Give 0 or more: lower is better.',
     );
   }
+}
+
+function checkHoldout(fraction: number | null): void {
+  if (fraction === null || (fraction >= 0 && fraction <= MAX_HOLDOUT_FRACTION)) return;
+  throw invalid(
+    'OPTION_OUT_OF_RANGE',
+    'holdoutFraction',
+    `\`holdoutFraction\` is ${fraction}; it may be from 0 to ${MAX_HOLDOUT_FRACTION}.`,
+    'Give a share of the rows, such as 0.2, or 0 to seal none, or leave it out.',
+  );
 }
 
 function within(

@@ -6,7 +6,7 @@ import { datasets, events, jobs } from '../db/schema.ts';
 import { DatasetNotFoundError, InvalidOptionsError, QuotaExceededError } from '../domain/errors.ts';
 import type { DatasetId, JobId } from '../domain/ids.ts';
 import { newJobId } from '../domain/ids.ts';
-import type { Dataset, Job, JobOptions } from '../domain/records.ts';
+import { type Dataset, type Job, type JobOptions, LATER_OPTIONS } from '../domain/records.ts';
 import type { Mind, SandboxKind } from '../domain/vocabulary.ts';
 import { statusChanged } from './claim.ts';
 import { own } from './leftovers.ts';
@@ -115,9 +115,15 @@ async function refuseWhenFull(tx: Queries, maxQueuedJobs: number): Promise<void>
   }
 }
 
-/** The same bytes and options are the same input, whether uploaded again or named by a dataset's id. */
+/**
+ * The same bytes and options are the same input, whether uploaded again or named by a dataset's id. A key given to an earlier
+ * version holds: an option that one did not know counts only where it is used.
+ */
 function hashOf(dataset: NewDataset, options: JobOptions): string {
-  const parts = Object.entries(options).sort(([a], [b]) => (a < b ? -1 : 1));
+  const later: Readonly<Record<string, unknown>> = LATER_OPTIONS;
+  const parts = Object.entries(options)
+    .filter(([name, value]) => !(name in later && later[name] === value))
+    .sort(([a], [b]) => (a < b ? -1 : 1));
   return createHash('sha256')
     .update(JSON.stringify([dataset.sha256, parts]))
     .digest('hex');

@@ -32,6 +32,7 @@ export function jobWith(options: Partial<JobOptions> = {}): Job {
       goalScore: null,
       instructions: null,
       ignoreColumns: [],
+      holdoutFraction: null,
       ...options,
     },
     status: 'RUNNING',

@@ -26,6 +26,15 @@ describe('a job of the team', () => {
     expect([...store.artifacts.keys()]).toEqual(['model.pkl', 'report.html']);
   });
 
+  it('seals the share of rows that was asked for', async () => {
+    for (const holdoutFraction of [null, 0, 0.3]) {
+      const toolkit = new ScriptedToolkit();
+      await startTeam({ toolkit, options: { holdoutFraction, maxTrials: 1 } }).done;
+      const split = toolkit.calls.find(({ command }) => command === 'split');
+      expect(split?.request).toMatchObject({ holdoutFraction });
+    }
+  });
+
   it('opens and closes every stage, agent and step, each inside the one it belongs to', async () => {
     const { store, done } = startTeam({ toolkit: new ScriptedToolkit() });
     await done;

@@ -44,6 +44,7 @@ input StartTrainingInput {
   goalScore: Float
   instructions: String
   ignoreColumns: [String!]
+  holdoutFraction: Float
   idempotencyKey: String
 }
 

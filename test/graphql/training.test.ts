@@ -86,6 +86,8 @@ describe('options', () => {
     [{ ignoreColumns: ['y'] }, 'TARGET_IGNORED', 'ignoreColumns'],
     [{ ignoreColumns: ['a', 'nope'] }, 'COLUMNS_NOT_FOUND', 'ignoreColumns'],
     [{ ignoreColumns: ['a', 'b'] }, 'NO_FEATURES', 'ignoreColumns'],
+    [{ holdoutFraction: -0.1 }, 'OPTION_OUT_OF_RANGE', 'holdoutFraction'],
+    [{ holdoutFraction: 0.51 }, 'OPTION_OUT_OF_RANGE', 'holdoutFraction'],
     [{ name: 'n'.repeat(201) }, 'OPTION_TOO_LONG', 'name'],
     [{ instructions: 'i'.repeat(10_001) }, 'OPTION_TOO_LONG', 'instructions'],
     [{ idempotencyKey: '' }, 'OPTION_EMPTY', 'idempotencyKey'],
@@ -121,10 +123,11 @@ describe('options', () => {
       goalScore: 0.1,
       instructions: 'be quick',
       ignoreColumns: ['a'],
+      holdoutFraction: 0.5,
     });
     const { job } = await api.ask<{ job: unknown }>(
       `query ($id: ID!) { job(id: $id) {
-        name targetColumn task metric timeBudgetSeconds maxTrials goalScore instructions ignoreColumns mind sandbox } }`,
+        name targetColumn task metric timeBudgetSeconds maxTrials goalScore instructions ignoreColumns holdoutFraction mind sandbox } }`,
       { id: answer.job?.id },
     );
     expect(job).toEqual({
@@ -137,6 +140,7 @@ describe('options', () => {
       goalScore: 0.1,
       instructions: 'be quick',
       ignoreColumns: ['a'],
+      holdoutFraction: 0.5,
       mind: 'PLAYBOOK',
       sandbox: 'LOCAL',
     });

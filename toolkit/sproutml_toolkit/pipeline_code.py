@@ -9,7 +9,7 @@ from .wire import finite
 _SCRIPT = Template('''\
 """The winning model of a SproutML job, trained again from the CSV.
 
-    python pipeline.py data.csv                    trains, prints the cross-validated score and the score on the sealed rows
+    python pipeline.py data.csv                    trains, prints the cross-validated score and that on the sealed rows, if any
     python pipeline.py data.csv --model model.pkl  and writes a model for `python -m sproutml_toolkit predict`
 
 Needs the SproutML toolkit and its locked requirements. The job itself scored $metric $score; with the same data, library
@@ -76,7 +76,8 @@ def main() -> None:
         model = fitted_model("winner")
         sealed = workspace.load_holdout()
         print(f"cross-validated {METRIC}: {cross_validated:.6f}")
-        print(f"holdout {METRIC}: {score(METRIC, sealed.y, model.predict_scores(sealed.X)):.6f}")
+        if len(sealed):
+            print(f"holdout {METRIC}: {score(METRIC, sealed.y, model.predict_scores(sealed.X)):.6f}")
         if model_path:
             save_model(model, model_path)
             print(f"wrote {model_path}")

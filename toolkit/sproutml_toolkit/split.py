@@ -53,9 +53,9 @@ def deal_folds(strata: np.ndarray, folds: int, rng: np.random.Generator) -> np.n
 def _holdout_size(rows: int, fraction: float | None) -> int:
     if fraction is None:
         return int(min(max(round(_HOLDOUT * rows), 2), _HOLDOUT_CAP))
-    if not 0.0 < fraction <= 0.5:
-        raise ToolkitError("REQUEST_INVALID", f"holdoutFraction is {fraction}", "Choose a share above 0 and up to 0.5.")
-    return max(round(fraction * rows), 2)
+    if not 0.0 <= fraction <= 0.5:
+        raise ToolkitError("REQUEST_INVALID", f"holdoutFraction is {fraction}", "Choose a share from 0 to 0.5.")
+    return max(round(fraction * rows), 2) if fraction else 0
 
 
 def _holdout_rows(strata: np.ndarray, size: int, rng: np.random.Generator, classification: bool) -> np.ndarray:
@@ -104,7 +104,9 @@ def _quantile_bins(y: np.ndarray) -> np.ndarray:
 
 def _warnings(held: int, y: np.ndarray | None, folds: int) -> list[dict[str, Any]]:
     found = []
-    if held < 30:
+    if held == 0:
+        found.append({"code": "NO_HOLDOUT", "message": "no rows are sealed, as asked: the score will be that of validation"})
+    elif held < 30:
         found.append({"code": "HOLDOUT_TINY", "message": f"{held} holdout rows: the holdout score is a rough hint"})
     if y is not None:
         counts = np.bincount(y)

@@ -50,6 +50,15 @@ def houses() -> Path:
     return _run("price", [["area", "rooms", "useless", "price"], *([str(cell) for cell in row] for row in rows)])
 
 
+@functools.cache
+def unsealed() -> Path:
+    """A regression with no sealed row."""
+    rng = np.random.default_rng(2)
+    size = rng.normal(size=80)
+    rows = [[f"{value:.3f}", f"{3 * value + rng.normal():.3f}"] for value in size]
+    return _run("y", [["size", "y"], *rows], holdout=0)
+
+
 def report_request(folder: Path) -> dict[str, Any]:
     """What the server would send for this folder's winner."""
     return _REQUESTS[folder]
@@ -59,7 +68,7 @@ _REQUESTS: dict[Path, dict[str, Any]] = {}
 _KEPT: list[tempfile.TemporaryDirectory[str]] = []
 
 
-def _run(target: str, table: list[list[str]]) -> Path:
+def _run(target: str, table: list[list[str]], holdout: float | None = None) -> Path:
     kept = tempfile.TemporaryDirectory()
     _KEPT.append(kept)
     folder = Path(kept.name)
@@ -71,7 +80,7 @@ def _run(target: str, table: list[list[str]]) -> Path:
     try:
         source = {"path": "input/data.csv", "delimiter": ",", "encoding": "utf-8", "compression": None}
         found = profile.run({"input": source, "target": target, "ignoreColumns": [], "task": None, "metric": None, "seed": SEED})
-        split.run({"holdoutFraction": None, "folds": 4, "seed": SEED})
+        split.run({"holdoutFraction": holdout, "folds": 4, "seed": SEED})
         prepare.run({"seed": SEED})
         results = []
         for trial_id, family in (("b", "BASELINE"), ("l", "LIGHTGBM"), ("k", "KNN")):

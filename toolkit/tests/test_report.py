@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from finished_job import FORMULA_LABEL, MATH_LABEL, PENGUINS, SCRIPT_HEADER, hostile, houses, penguins, report_request
+from finished_job import FORMULA_LABEL, MATH_LABEL, PENGUINS, SCRIPT_HEADER, hostile, houses, penguins, report_request, unsealed
 
 from sproutml_toolkit import report, workspace
 from sproutml_toolkit.metrics import score
@@ -210,6 +210,14 @@ def test_a_model_no_better_than_the_baseline_is_not_called_fit_for_use() -> None
     assert verdict.level == "poor"
     assert not any("beats the baseline" in reason for reason in verdict.reasons)
     assert words.verdict(evaluation | {"warnings": []}, 400).level == "good"
+
+
+def test_with_no_row_sealed_the_score_is_called_that_of_validation() -> None:
+    metrics = json.loads((unsealed() / "out" / "metrics.json").read_text())
+    assert metrics["holdout"] is metrics["interval"] is metrics["gap"] is None
+    page = " ".join(page_of(unsealed()).text.split())
+    assert "No rows were sealed off" in page and "in cross-validation" in page
+    assert "Usable, with care" in page
 
 
 def test_scores_the_sealed_rows_itself_when_the_job_was_stopped_before(monkeypatch) -> None:

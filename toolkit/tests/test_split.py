@@ -73,7 +73,18 @@ def test_fold_sizes_differ_by_at_most_one_overall_and_in_each_class(y: list[int]
         assert sizes.max() - sizes.min() <= 1
 
 
+def test_none_are_sealed_when_none_are_to_be(job: JobFolder) -> None:
+    job.write_rows(["a", "b", "y"], binary_rows(60, 30)).profile("y")
+    result = job.split(holdoutFraction=0)
+    with job.inside():
+        train, holdout = workspace.load_train(), workspace.load_holdout()
+    assert (result["holdoutRows"], len(holdout)) == (0, 0)
+    assert list(train.row_ids) == list(range(60))
+    assert [warning["code"] for warning in result["warnings"]] == ["NO_HOLDOUT"]
+
+
 def test_an_impossible_request_is_refused(job: JobFolder) -> None:
     job.write_rows(["a", "b", "y"], binary_rows(60, 30)).profile("y")
     assert code_of(job.split, holdoutFraction=0.9) == "REQUEST_INVALID"
+    assert code_of(job.split, holdoutFraction=-0.1) == "REQUEST_INVALID"
     assert code_of(job.split, folds=1) == "REQUEST_INVALID"

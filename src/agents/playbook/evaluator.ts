@@ -47,7 +47,7 @@ export function evaluatorPlaybook(view: View): Moves {
   return [
     {
       tool: 'finish',
-      input: { outcome: final ? `${leader} is scored on the sealed rows.` : `${leader} leads.` },
+      input: { outcome: final ? `${leader} has its final score.` : `${leader} leads.` },
     },
   ];
 }

@@ -57,7 +57,7 @@ function split(view: View): Moves {
   return [
     {
       tool: 'split_table',
-      why: `${table?.task ?? 'The task'} scored by ${table?.metric ?? 'its metric'}; rows are sealed before anything learns from them.${asked}`,
+      why: `${table?.task ?? 'The task'} scored by ${table?.metric ?? 'its metric'}; the rows are split before anything learns from them.${asked}`,
       input: { folds: few ? 5 : null },
     },
   ];

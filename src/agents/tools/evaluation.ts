@@ -53,7 +53,8 @@ export const evaluateModel = agentTool({
   async execute({ trialId, holdout }, agent, callId) {
     const { team } = agent;
     const { board } = team;
-    const label = holdout ? 'Score on the sealed holdout' : 'Score in cross-validation';
+    const sealed = holdout && board.split?.holdoutRows !== 0;
+    const label = sealed ? 'Score on the sealed holdout' : 'Score in cross-validation';
     return step(agent, callId, {
       tool: 'evaluate_model',
       label,
@@ -76,11 +77,11 @@ export const evaluateModel = agentTool({
         else board.validation = evaluation;
         const result = resultSoFar(team);
         const { interval } = evaluation;
-        const sealed = evaluation.holdout?.[board.metric] ?? null;
+        const score = evaluation.holdout?.[board.metric] ?? null;
         const message =
-          sealed === null
+          score === null
             ? `In cross-validation: ${formatScores(evaluation.validation)}`
-            : `On the sealed holdout: ${board.metric} ${formatScore(sealed)}` +
+            : `On the sealed holdout: ${board.metric} ${formatScore(score)}` +
               (interval
                 ? ` (95% between ${formatScore(interval.low)} and ${formatScore(interval.high)})`
                 : '');

@@ -67,14 +67,15 @@ export const splitTable = agentTool({
   },
   async execute({ folds }, agent, callId) {
     await enterStage(agent, callId, 'SETUP');
+    const { holdoutFraction } = agent.team.job.options;
     return setupStep(agent, callId, {
       tool: 'split_table',
       label: 'Seal the holdout',
-      input: { folds },
+      input: { holdoutFraction, folds },
       run: (io) =>
         callToolkit(agent, io, {
           command: 'split',
-          request: { holdoutFraction: null, folds, seed: agent.team.seed },
+          request: { holdoutFraction, folds, seed: agent.team.seed },
           result: splitResult,
           label: 'Seal the holdout',
           ...setupLimits(agent),

@@ -13,6 +13,7 @@ export interface TrainOptions {
   maxTrials?: number;
   goal?: number;
   ignore?: readonly string[];
+  holdoutFraction?: number;
   instructions?: string;
   idempotencyKey?: string;
   server: string;
@@ -40,6 +41,7 @@ export async function train(file: string, options: TrainOptions): Promise<ExitCo
 function trainingRequest(options: TrainOptions): TrainingRequest {
   const { target, name, task, metric, timeBudget, maxTrials, goal, ignore, instructions, idempotencyKey } =
     options;
+  const { holdoutFraction } = options;
   return {
     targetColumn: target,
     ...(name !== undefined && { name }),
@@ -49,6 +51,7 @@ function trainingRequest(options: TrainOptions): TrainingRequest {
     ...(maxTrials !== undefined && { maxTrials }),
     ...(goal !== undefined && { goalScore: goal }),
     ...(ignore !== undefined && { ignoreColumns: ignore }),
+    ...(holdoutFraction !== undefined && { holdoutFraction }),
     ...(instructions !== undefined && { instructions }),
     ...(idempotencyKey !== undefined && { idempotencyKey }),
   };
