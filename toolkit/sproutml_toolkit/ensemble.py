@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from . import workspace
+from .calibration import find_sharpening, sharpened
 from .metrics import score, utility
 from .wire import ToolkitError, emit_progress
 
@@ -20,9 +21,13 @@ _NOTE = "members were chosen on the same out-of-fold rows as this score, which i
 
 @dataclass
 class EnsembleModel:
-    """Trials by weight. The weights are positive and sum to 1; members are read from the job's folder, once, when needed."""
+    """Trials by weight. The weights are positive and sum to 1; members are read from the job's folder, once, when needed.
+
+    temperature: see calibration; 1 leaves the mean as it is.
+    """
 
     weights: dict[str, float]
+    temperature: float = 1.0
     _members: dict[str, workspace.Scorer] = field(default_factory=dict, repr=False, compare=False)
 
     def predict_scores(self, X: pd.DataFrame) -> np.ndarray:
@@ -31,11 +36,12 @@ class EnsembleModel:
             if trial_id not in self._members:
                 self._members[trial_id] = workspace.load_scorer(trial_id)
         parts = [weight * self._members[trial_id].predict_scores(X) for trial_id, weight in self.weights.items()]
-        return np.sum(parts, axis=0)
+        total = np.sum(parts, axis=0)
+        return sharpened(total, self.temperature)
 
     def __getstate__(self) -> dict[str, Any]:
         # The members' own files stay the only copy.
-        return {"weights": self.weights, "_members": {}}
+        return self.__dict__ | {"_members": {}}
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
@@ -54,7 +60,10 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     weights = {
         trial_id: float(count / counts.sum()) for trial_id, count in zip(trials, counts, strict=True) if count > 0
     }
-    oof = sum(count / counts.sum() * scores for count, scores in zip(counts, oofs, strict=True) if count > 0)
+    oof, model = assemble(weights)
+    notes = [_NOTE]
+    if model.temperature < 1.0:
+        notes.append(f"its probabilities are sharpened: temperature {model.temperature:.3f}")
     result = {
         "trialId": request["trialId"],
         "family": "ENSEMBLE",
@@ -63,12 +72,21 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         "fitSeconds": round(time.monotonic() - started, 3),
         "predictMicrosPerRow": round(sum(trials[key]["predictMicrosPerRow"] for key in weights), 2),
         "weights": weights,
+        "temperature": model.temperature,
         "parameters": {"rounds": rounds, "weights": weights},
-        "notes": [_NOTE],
+        "notes": notes,
     }
-    workspace.save_trial(request["trialId"], workspace.Trial(result, oof, EnsembleModel(weights)))
+    workspace.save_trial(request["trialId"], workspace.Trial(result, oof, model))
     emit_progress(1.0, f"{len(weights)} of {len(trials)} trials chosen: {result['score']:.6g}")
     return result
+
+
+def assemble(weights: dict[str, float]) -> tuple[np.ndarray, EnsembleModel]:
+    """The ensemble of these trials: its out-of-fold scores, (n, n_classes) or (n,), and its model."""
+    oof = np.sum([weight * workspace.load_oof(trial_id) for trial_id, weight in weights.items()], axis=0)
+    metric, folds = workspace.load_profile()["metric"], workspace.load_folds()
+    sharpening = find_sharpening(metric, workspace.load_train().y, oof, folds)
+    return sharpening.oof, EnsembleModel(weights, sharpening.temperature)
 
 
 def greedy_selection(oofs: list[np.ndarray], y: np.ndarray, metric: str, rounds: int) -> np.ndarray:

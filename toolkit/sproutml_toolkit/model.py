@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from . import __version__, workspace
+from .calibration import sharpened
 from .columns import ColumnType, as_written, typed
 from .metrics import labels
 from .wire import ToolkitError
@@ -23,7 +24,8 @@ class FittedModel:
     """A finished model: how to read each column, the class labels, and the weighted fold models.
 
     classes: labels in the order of the probability columns, None for regression. schema: how the feature columns are read.
-    members: (weight, model) pairs whose weights sum to 1. created_with: versions of what it was made by.
+    members: (weight, model) pairs whose weights sum to 1. temperature: see calibration. created_with: versions of what it was
+    made by.
     """
 
     trial_id: str
@@ -35,6 +37,7 @@ class FittedModel:
     positive_class: str | None
     schema: list[ColumnType]
     members: list[tuple[float, workspace.Scorer]]
+    temperature: float = 1.0
     created_with: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -48,7 +51,7 @@ class FittedModel:
         total = weight * member.predict_scores(X)
         for weight, member in self.members[1:]:
             total = total + weight * member.predict_scores(X)
-        return total
+        return sharpened(total, self.temperature)
 
     def predict(self, raw: pd.DataFrame) -> np.ndarray:
         """(n,) labels (str) or values for raw rows: cells as strings or already typed, missing or unseen, any order."""
@@ -108,6 +111,7 @@ def fitted_model(trial_id: str) -> FittedModel:
         positive_class=profile["positiveClass"],
         schema=[ColumnType(**entry) for entry in profile["schema"]],
         members=members,
+        temperature=trial.get("temperature", 1.0),
         created_with=_versions(),
     )
 

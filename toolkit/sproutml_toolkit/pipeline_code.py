@@ -22,7 +22,7 @@ import tempfile
 from pathlib import Path
 
 from sproutml_toolkit import prepare, profile, split, train, wire, workspace
-from sproutml_toolkit.ensemble import EnsembleModel
+from sproutml_toolkit.ensemble import assemble
 from sproutml_toolkit.metrics import score
 from sproutml_toolkit.model import fitted_model, save_model
 
@@ -67,12 +67,11 @@ def main() -> None:
         for name in MODELS:
             print(f"{name}: {METRIC} {cross_validate(name):.6g}", flush=True)
 
-        # The weighted mean of the models' out-of-fold answers is the winner's.
-        rows = workspace.load_train()
-        oof = sum(weight * workspace.load_trial(name).oof for name, weight in WEIGHTS.items())
-        cross_validated = score(METRIC, rows.y, oof)
-        winner = workspace.Trial({"family": "ENSEMBLE", "weights": WEIGHTS}, oof, EnsembleModel(WEIGHTS))
-        workspace.save_trial("winner", winner)
+        # The winner's answers are the weighted mean of the models'.
+        oof, ensemble = assemble(WEIGHTS)
+        cross_validated = score(METRIC, workspace.load_train().y, oof)
+        facts = {"family": "ENSEMBLE", "weights": WEIGHTS, "temperature": ensemble.temperature}
+        workspace.save_trial("winner", workspace.Trial(facts, oof, ensemble))
         model = fitted_model("winner")
         sealed = workspace.load_holdout()
         print(f"cross-validated {METRIC}: {cross_validated:.6f}")

@@ -11,6 +11,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from . import workspace
+from .calibration import SharpenedModel, find_sharpening
 from .families import baseline, family
 from .families.fold import Fold, FoldModel
 from .metrics import score
@@ -88,7 +89,14 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
             "TRIAL_FAILED", f"{request['family']} gave scores that are not finite", "Try other parameters or another family."
         )
     metric = profile["metric"]
-    fold_scores = [score(metric, train.y[outcome.rows], outcome.scores) for outcome in outcomes]
+    model: workspace.Scorer = BaggedModel([outcome.model for outcome in outcomes])
+    notes = {note for outcome in outcomes for note in outcome.notes}
+    if module is not baseline:
+        sharpening = find_sharpening(metric, train.y, oof, folds)
+        if sharpening.temperature < 1.0:
+            oof, model = sharpening.oof, SharpenedModel(model, sharpening.temperature)
+            notes.add(f"its probabilities are sharpened: temperature {sharpening.temperature:.3f}")
+    fold_scores = [score(metric, train.y[outcome.rows], oof[outcome.rows]) for outcome in outcomes]
     result = {
         "trialId": trial_id,
         "family": request["family"],
@@ -97,9 +105,9 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         "fitSeconds": round(fit_seconds, 3),
         "predictMicrosPerRow": round(sum(o.predict_seconds / len(o.rows) for o in outcomes) * 1e6, 2),
         "parameters": _effective(outcomes),
-        "notes": sorted({note for outcome in outcomes for note in outcome.notes}),
+        "notes": sorted(notes),
     }
-    workspace.save_trial(trial_id, workspace.Trial(result | {"request": request}, oof, BaggedModel([o.model for o in outcomes])))
+    workspace.save_trial(trial_id, workspace.Trial(result | {"request": request}, oof, model))
     return result
 
 
