@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { JobSnapshot, JobUpdate } from '../../src/cli/wire.ts';
 import { JOB_ID, RECORDED } from './recorded-job.ts';
 import { jobOnTheWire, type Script, type StandIn, startStandIn } from './stand-in-server.ts';
@@ -257,7 +257,8 @@ describe('Ctrl-C', () => {
     );
     const { child, ended } = await waiting(url);
     child.kill('SIGINT');
-    await new Promise((resolve) => child.stdout.once('data', resolve));
+    // Two signals at once would reach the process as one.
+    await vi.waitFor(() => expect(asked).toEqual([JOB_ID]), 10_000);
     child.kill('SIGINT');
     const { code, stderr } = await ended;
     expect(asked).toEqual([JOB_ID]);
