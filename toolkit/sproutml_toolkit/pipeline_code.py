@@ -30,7 +30,7 @@ JOB = $job
 TARGET = $target
 METRIC = $metric_literal
 
-# How the file is read, and what is left out of it.
+# How the file is read, what is left out of it, and by which column rows are split, if any.
 DIALECT = $dialect
 PROFILE = $profile
 
@@ -88,6 +88,9 @@ if __name__ == "__main__":
 ''')
 
 
+_OF_PROFILE = ("ignoreColumns", "groupColumn", "timeColumn", "task", "metric", "seed")
+
+
 def pipeline_code(trial_id: str, job_name: str) -> str:
     """The script that repeats a finished trial or ensemble of this job's folder.
 
@@ -110,7 +113,7 @@ def pipeline_code(trial_id: str, job_name: str) -> str:
         target=repr(described["target"]["name"]),
         metric_literal=repr(described["metric"]),
         dialect=_literal(dialect),
-        profile=_literal({key: asked.get(key) for key in ("ignoreColumns", "task", "metric", "seed")}),
+        profile=_literal({key: asked.get(key) for key in _OF_PROFILE if key in asked}),
         split=_literal(workspace.load_json(workspace.SPLIT)["request"]),
         models=_literal(models),
         weights=_literal({names[member]: weight for member, weight in weights.items()}),

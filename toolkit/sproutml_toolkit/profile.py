@@ -8,6 +8,7 @@ import pandas as pd
 
 from . import workspace
 from .columns import ColumnType, infer_type, number_style, typed
+from .split_keys import Groups, Times, check_split_columns, read_groups, read_times
 from .table import is_missing, read_table
 from .target import Target, read_target
 from .wire import ToolkitError, emit_progress
@@ -31,6 +32,8 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     name = _find_target(request["target"], list(raw.columns))
     ignored = _find_ignored(request.get("ignoreColumns") or [], list(raw.columns), name)
     delimiter = source.get("delimiter") or ","
+    group, time = request.get("groupColumn"), request.get("timeColumn")
+    check_split_columns(group, time, list(raw.columns), name)
 
     emit_progress(0.4, f"read {len(raw):,} rows and {raw.shape[1]:,} columns")
     target = read_target(raw[name], name, request.get("task"), request.get("metric"), number_style(raw[name], delimiter))
@@ -38,6 +41,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     columns: list[dict[str, Any]] = []
     schema: list[ColumnType] = []
     features: dict[str, pd.Series] = {}
+    keys: Groups | Times | None = None
     usable = np.flatnonzero(target.usable)
     for position, column in enumerate(raw.columns):
         if position % 50 == 0:
@@ -46,8 +50,15 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         cells = raw[column].iloc[usable]
         kind = infer_type(cells, column, delimiter)
         entry = _describe(cells, kind)
+        if column == group:
+            keys = read_groups(cells, column)
+        elif column == time:
+            keys = read_times(cells, kind, delimiter)
         if column == name:
             entry |= {"type": _target_column_type(target, kind), "role": "target", "reason": None}
+        elif column == group:
+            # What tells known groups apart says nothing of new ones.
+            entry |= {"role": "ignored", "reason": "its rows are kept together in the split, so it is no feature"}
         elif column in ignored:
             entry |= {"role": "ignored", "reason": "left out as requested"}
         elif kind.type in ("CONSTANT", "IDENTIFIER"):
@@ -76,11 +87,12 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         "classes": _class_counts(target),
         "positiveClass": target.positive_class,
         "columns": columns,
-        "warnings": _warnings(table, target, columns, schema, len(raw)),
+        "warnings": _warnings(table, target, columns, schema, len(raw)) + (keys.warnings if keys else []),
         "decisions": _decisions(target, columns, schema),
         "target": _target_summary(name, target),
     }
     workspace.save_pickle(workspace.TABLE, table)
+    workspace.save_pickle(workspace.SPLIT_KEYS, keys)
     workspace.save_json(workspace.PROFILE, result | {"schema": [kind.to_json() for kind in schema], "request": request})
     emit_progress(1.0, f"{target.task}: {len(table):,} rows, {len(features):,} features")
     return result

@@ -1,10 +1,14 @@
 """`split`: seal a holdout away before anything learns, and deal the rest into folds."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
 from . import workspace
+from .split_groups import ByGroup
+from .split_keys import Groups, Times
+from .split_time import ByTime
 from .wire import ToolkitError, emit_progress
 
 _HOLDOUT = 0.2
@@ -12,31 +16,110 @@ _HOLDOUT_CAP = 50_000
 _BINS = 10
 
 
+class Splitter(Protocol):
+    """A way to part rows. Row positions are those of the whole table."""
+
+    stratified: bool
+
+    def seal(self, size: int) -> np.ndarray:
+        """Sorted positions of the holdout: about `size` rows, none for 0."""
+        ...
+
+    def most_folds(self, kept: np.ndarray) -> int:
+        """How many folds the rows left for training can be dealt into."""
+        ...
+
+    def deal(self, kept: np.ndarray, folds: int) -> np.ndarray:
+        """(kept,) fold numbers 0, 1, 2 …; `folds` of them, or fewer where it can't be."""
+        ...
+
+    def say(self, held: np.ndarray, kept: np.ndarray, folds: int) -> list[str]:
+        """How rows were split, in sentences for people."""
+        ...
+
+    def warnings(self, held: np.ndarray, kept: np.ndarray) -> list[dict[str, str]]:
+        """What to know about it before trusting a score."""
+        ...
+
+
 def run(request: dict[str, Any]) -> dict[str, Any]:
     """Serve a `split` request: see PROTOCOL.md."""
     table = workspace.load_table()
     profile = workspace.load_profile()
-    classification = profile["task"] != "REGRESSION"
-    rng = np.random.default_rng(int(request.get("seed") or 0))
-    strata = table.y if classification else _quantile_bins(table.y)
+    classes = np.asarray(table.y) if profile["task"] != "REGRESSION" else None
+    splitter = _splitter(table, classes, np.random.default_rng(int(request.get("seed") or 0)))
 
-    held = _holdout_rows(strata, _holdout_size(len(table), request.get("holdoutFraction")), rng, classification)
+    held = splitter.seal(_holdout_size(len(table), request.get("holdoutFraction")))
     kept = np.setdiff1d(np.arange(len(table)), held)
-    folds = _fold_count(len(kept), table.y[kept] if classification else None, request.get("folds"))
-    numbers = deal_folds(strata[kept], folds, rng)
+    if classes is not None and len(np.unique(classes[kept])) < 2:
+        raise ToolkitError(
+            "TARGET_CONSTANT",
+            "once the holdout is sealed, every row left for training has the same class",
+            "Seal fewer rows by holdoutFraction, or split by another column.",
+        )
+    folds = _fold_count(len(kept), classes[kept] if classes is not None else None, request.get("folds"))
+    numbers = splitter.deal(kept, min(folds, splitter.most_folds(kept)))
+    folds = int(numbers.max()) + 1
+    decisions = splitter.say(held, kept, folds)
 
     workspace.save_pickle(workspace.HOLDOUT, table.take(held))
     workspace.save_pickle(workspace.TRAIN, table.take(kept))
     workspace.save_array(workspace.FOLDS, numbers)
     emit_progress(1.0, f"{len(kept):,} rows in {folds} folds, {len(held):,} rows sealed")
-    workspace.save_json(workspace.SPLIT, {"request": request})
+    workspace.save_json(workspace.SPLIT, {"request": request, "decisions": decisions})
     return {
         "trainRows": len(kept),
         "holdoutRows": len(held),
         "folds": folds,
-        "stratified": True,
-        "warnings": _warnings(len(held), table.y[kept] if classification else None, folds),
+        "stratified": splitter.stratified,
+        "decisions": decisions,
+        "warnings": [
+            *_warnings(len(held)),
+            *(_of_classes(classes, held, kept, numbers) if classes is not None else []),
+            *splitter.warnings(held, kept),
+        ],
     }
+
+
+def _splitter(table: workspace.Table, classes: np.ndarray | None, rng: np.random.Generator) -> Splitter:
+    strata = classes if classes is not None else _quantile_bins(table.y)
+    keys = workspace.load_pickle(workspace.SPLIT_KEYS)
+    if isinstance(keys, Times):
+        return ByTime(keys)
+    if isinstance(keys, Groups):
+        return ByGroup(keys, strata, classes is not None, rng)
+    return ByRow(strata, classes is not None, rng)
+
+
+@dataclass
+class ByRow:
+    """Splits by chance, each class (or tenth of a numeric target) in its share on every side."""
+
+    strata: np.ndarray
+    classification: bool
+    rng: np.random.Generator
+    stratified = True
+
+    def seal(self, size: int) -> np.ndarray:
+        """See Splitter."""
+        return _holdout_rows(self.strata, size, self.rng, self.classification)
+
+    def most_folds(self, kept: np.ndarray) -> int:
+        """See Splitter."""
+        return len(kept)
+
+    def deal(self, kept: np.ndarray, folds: int) -> np.ndarray:
+        """See Splitter."""
+        return deal_folds(self.strata[kept], folds, self.rng)
+
+    def say(self, held: np.ndarray, kept: np.ndarray, folds: int) -> list[str]:
+        """See Splitter."""
+        what = "each class" if self.classification else "low and high targets"
+        return [f"Rows were split by chance, {what} in fair shares."]
+
+    def warnings(self, held: np.ndarray, kept: np.ndarray) -> list[dict[str, str]]:
+        """See Splitter."""
+        return []
 
 
 def deal_folds(strata: np.ndarray, folds: int, rng: np.random.Generator) -> np.ndarray:
@@ -102,17 +185,25 @@ def _quantile_bins(y: np.ndarray) -> np.ndarray:
     return np.searchsorted(edges, y, side="right")
 
 
-def _warnings(held: int, y: np.ndarray | None, folds: int) -> list[dict[str, Any]]:
-    found = []
+def _warnings(held: int) -> list[dict[str, str]]:
     if held == 0:
-        found.append({"code": "NO_HOLDOUT", "message": "no rows are sealed, as asked: the score will be that of validation"})
-    elif held < 30:
-        found.append({"code": "HOLDOUT_TINY", "message": f"{held} holdout rows: the holdout score is a rough hint"})
-    if y is not None:
-        counts = np.bincount(y)
-        rare = int(((counts > 0) & (counts < folds)).sum())
-        if rare:
-            found.append(
-                {"code": "RARE_CLASSES", "message": f"{rare} classes have fewer rows than folds: some folds miss them"}
-            )
+        return [{"code": "NO_HOLDOUT", "message": "no rows are sealed, as asked: the score will be that of validation"}]
+    if held < 30:
+        return [{"code": "HOLDOUT_TINY", "message": f"{held} holdout rows: the holdout score is a rough hint"}]
+    return []
+
+
+def _of_classes(y: np.ndarray, held: np.ndarray, kept: np.ndarray, folds: np.ndarray) -> list[dict[str, str]]:
+    """Classes that training or some of its folds do without."""
+    found = []
+    width = int(y.max()) + 1
+    counts = np.bincount(folds * width + y[kept], minlength=(folds.max() + 1) * width).reshape(-1, width)
+    rare = int(((counts == 0).any(axis=0) & (counts > 0).any(axis=0)).sum())
+    if rare:
+        what = f"{rare} classes have" if rare > 1 else "one class has"
+        found.append({"code": "RARE_CLASSES", "message": f"{what} no row in some of the folds"})
+    unseen = len(np.setdiff1d(y[held], y[kept]))
+    if unseen:
+        what = f"{unseen} classes stand" if unseen > 1 else "one class stands"
+        found.append({"code": "CLASS_ONLY_SEALED", "message": f"{what} in sealed rows alone: no model can have learnt it"})
     return found

@@ -21,6 +21,7 @@ from .wire import ToolkitError, finite
 
 TABLE = Path("sealed/table.pkl")
 HOLDOUT = Path("sealed/holdout.pkl")
+SPLIT_KEYS = Path("sealed/split-keys.pkl")
 PROFILE = Path("work/profile.json")
 PLAN = Path("work/plan.json")
 SPLIT = Path("work/split.json")
