@@ -72,7 +72,7 @@ class FeatureEncoder:
         if large is not None and len(np.unique(y)) > 1:
             self._target_encoder = TargetEncoder(
                 target_type="continuous" if self.task == "REGRESSION" else ("binary" if len(np.unique(y)) == 2 else "multiclass"),
-                cv=_inner_folds(y, self.task, self.seed),
+                cv=inner_folds(y, self.task, self.seed),
             )
             encoded = self._target_encoder.fit_transform(large, y)
             blocks.append(encoded)
@@ -230,7 +230,7 @@ def _text_parts(column: _Column, values: pd.Series) -> tuple[np.ndarray, list[st
     return np.column_stack([lengths, topics]), labels + [f"topic {i + 1}" for i in range(topics.shape[1])]
 
 
-def _inner_folds(y: np.ndarray, task: str, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+def inner_folds(y: np.ndarray, task: str, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """(training, encoded) row positions of each inner fold, every class dealt out evenly."""
     strata = np.zeros(len(y)) if task == "REGRESSION" else y
     folds = min(_INNER_FOLDS, len(y))

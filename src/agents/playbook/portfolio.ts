@@ -55,7 +55,7 @@ export function choosePortfolio(job: {
   const groups = [
     lightgbm(small, hurried),
     yardsticks(small, hurried),
-    ...(hurried ? [catboostInHurry] : unhurried(small)),
+    ...(hurried ? [catboostInHurry] : unhurried),
   ];
   return job.trialsLeft === null ? groups : limitTrials(groups, job.trialsLeft);
 }
@@ -73,6 +73,15 @@ function lightgbm(small: boolean, hurried: boolean): TrialGroup {
     trials: [
       { ...trial('LightGBM (quick)', 'LIGHTGBM', quick), quick: true },
       trial('LightGBM', 'LIGHTGBM', rate(0.05)),
+      // Its gain on the development tables: 21.8 for 22.9 on moneyball, 2.08 for 2.14 on abalone, 0.885 for 0.865 on titanic.
+      trial('LightGBM (generated columns)', 'LIGHTGBM', {
+        ...rate(0.019),
+        generate: true,
+        num_leaves: 64,
+        extra_trees: true,
+        feature_fraction: 0.55,
+        min_data_in_leaf: 28,
+      }),
       variant('LightGBM (39 leaves, extra trees)', 'LIGHTGBM', {
         ...rate(0.018),
         num_leaves: 39,
@@ -86,8 +95,9 @@ function lightgbm(small: boolean, hurried: boolean): TrialGroup {
         feature_fraction: 0.53,
         min_data_in_leaf: 3,
       }),
-      variant('LightGBM (8 leaves, extra trees)', 'LIGHTGBM', {
+      variant('LightGBM (8 leaves, generated columns)', 'LIGHTGBM', {
         ...rate(0.02),
+        generate: true,
         num_leaves: 8,
         extra_trees: true,
         feature_fraction: 0.42,
@@ -113,16 +123,13 @@ function yardsticks(small: boolean, hurried: boolean): TrialGroup {
   };
 }
 
-const unhurried = (small: boolean): TrialGroup[] => [
+const unhurried: readonly TrialGroup[] = [
   {
     group: 'CatBoost',
     why: 'CatBoost with its defaults is the strongest single model on most tables.',
     trials: [
       trial('CatBoost', 'CATBOOST'),
-      // Its own depth on few rows is 4, else 6.
-      small
-        ? variant('CatBoost (depth 6)', 'CATBOOST', { depth: 6 })
-        : variant('CatBoost (depth 8)', 'CATBOOST', { depth: 8 }),
+      variant('CatBoost (generated columns)', 'CATBOOST', { generate: true }),
     ],
     together: false,
   },

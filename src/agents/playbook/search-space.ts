@@ -35,6 +35,7 @@ export const SEARCH_SPACES: Readonly<Partial<Record<Family, SearchSpace>>> = {
     feature_fraction: float(0.4, 1),
     lambda_l2: logFloat(0.01, 10),
     extra_trees: choice(false, true),
+    generate: choice(false, true),
   },
   CATBOOST: {
     learning_rate: logFloat(0.02, 0.15),
@@ -42,6 +43,7 @@ export const SEARCH_SPACES: Readonly<Partial<Record<Family, SearchSpace>>> = {
     l2_leaf_reg: logFloat(1, 10),
     random_strength: logFloat(0.3, 5),
     rsm: float(0.5, 1),
+    generate: choice(false, true),
   },
   RANDOM_FOREST: FOREST,
   EXTRA_TREES: FOREST,

@@ -1,11 +1,12 @@
 """CATBOOST: gradient-boosted symmetric trees with ordered target statistics for categories.
 
-Parameters: `rounds` (most rounds), `learning_rate` (None: 0.1, or 0.15 for more than two classes), `early_stopping_rounds` (None:
-5 / learning_rate), `depth` (None: 4 below 2,500 rows, else 6), `leaf_estimation_iterations` (None: 3 for more than two classes,
-else CatBoost's own), `one_hot_max_size` (50: categories up to this many values are one-hot, which is three to twenty times
-quicker than statistics of all their combinations and no worse), `max_ctr_complexity` (None: 2 below 10,000 rows, else 1),
-and CatBoost's own l2_leaf_reg, random_strength, bagging_temperature, rsm, grow_policy, min_data_in_leaf, max_leaves,
-border_count, boosting_type (None leaves CatBoost's own choice).
+Parameters: `generate` (True: columns made from columns too, see generated.py), `rounds` (most rounds), `learning_rate` (None:
+0.1, or 0.15 for more than two classes), `early_stopping_rounds` (None: 5 / learning_rate), `depth` (None: 4 below 2,500 rows,
+else 6), `leaf_estimation_iterations` (None: 3 for more than two classes, else CatBoost's own), `one_hot_max_size` (50:
+categories up to this many values are one-hot, which is three to twenty times quicker than statistics of all their combinations
+and no worse), `max_ctr_complexity` (None: 2 below 10,000 rows, else 1), and CatBoost's own l2_leaf_reg, random_strength,
+bagging_temperature, rsm, grow_policy, min_data_in_leaf, max_leaves, border_count, boosting_type (None leaves CatBoost's own
+choice).
 """
 
 import time
@@ -15,12 +16,13 @@ import catboost
 import numpy as np
 import pandas as pd
 
-from ..features import FeatureEncoder, Matrix
+from ..features import Matrix
 from . import baseline
 from .boosting import raised_rate
-from .fold import Estimator, Fold
+from .fold import Encoder, Estimator, Fold
 
 DEFAULTS: dict[str, Any] = {
+    "generate": False,
     "rounds": 2_000,
     "early_stopping_rounds": None,
     "learning_rate": None,
@@ -78,13 +80,14 @@ class _Clock:
         return not self.is_cut
 
 
-def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[FeatureEncoder | None, Estimator, dict[str, Any]]:
+def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[Encoder | None, Estimator, dict[str, Any]]:
     """Boost until the validation part stops improving, the rounds end or the deadline passes."""
-    encoder, train, valid = fold.encode("native")
+    generate = bool(parameters["generate"])
+    encoder, train, valid = fold.encode("native", generate)
     if not _varies(train):
         # CatBoost refuses such a table; what is left of it is the target alone.
         return baseline.fit(fold, {})
-    effective = {key: value for key, value in parameters.items() if value is not None}
+    effective = {key: value for key, value in parameters.items() if value is not None and key != "generate"}
     multiclass, rows = fold.task == "MULTICLASS", len(fold.y_train)
     effective = {
         "depth": 4 if rows < _SHALLOW_BELOW_ROWS else 6,
@@ -127,7 +130,7 @@ def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[FeatureEncoder | None, 
         pace.cut(len(clock.ends))
     estimator = CatboostEstimator(model, fold.is_classification, fold.threads)
     return encoder, estimator, effective | {
-        "learning_rate": rate, "rounds": model.tree_count_, "early_stopping_rounds": waiting,
+        "generate": generate, "learning_rate": rate, "rounds": model.tree_count_, "early_stopping_rounds": waiting,
     }  # fmt: skip
 
 

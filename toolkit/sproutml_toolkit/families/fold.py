@@ -10,7 +10,11 @@ import numpy as np
 import pandas as pd
 
 from ..features import FeatureEncoder, Matrix
+from ..generated import GeneratingEncoder
 from .boosting import Pace
+
+
+Encoder = FeatureEncoder | GeneratingEncoder
 
 
 class Estimator(Protocol):
@@ -46,9 +50,13 @@ class Fold:
     notes: list[str] = field(default_factory=list)
     pace: Pace = field(default_factory=Pace)
 
-    def encode(self, form: str) -> tuple[FeatureEncoder, Matrix, Matrix]:
-        """Fit an encoder on the training rows; return it with the training and validation matrices."""
-        encoder = FeatureEncoder(self.features, form, self.task, self.seed)
+    def encode(self, form: str, generate: bool = False) -> tuple[Encoder, Matrix, Matrix]:
+        """Fit an encoder on the training rows; return it with the training and validation matrices.
+
+        generate: see generated.py; for the native form.
+        """
+        plain = FeatureEncoder(self.features, form, self.task, self.seed)
+        encoder = GeneratingEncoder(plain) if generate else plain
         train = encoder.fit_transform(self.X_train, self.y_train)
         return encoder, train, encoder.transform(self.X_valid)
 
@@ -74,7 +82,7 @@ class FoldModel:
     learnt log(1 + y). offset, scale: what it learnt was then less the one and over the other.
     """
 
-    encoder: FeatureEncoder | None
+    encoder: Encoder | None
     estimator: Estimator
     n_classes: int | None
     present: np.ndarray | None

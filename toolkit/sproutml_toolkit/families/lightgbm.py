@@ -1,8 +1,9 @@
 """LIGHTGBM: gradient-boosted trees with native categories.
 
-Parameters: `rounds` (most rounds), `early_stopping_rounds` (None: by rows, see boosting.patience), and any of LightGBM's
-own by its main name: learning_rate, num_leaves, max_depth, min_data_in_leaf, feature_fraction, bagging_fraction,
-bagging_freq, lambda_l1, lambda_l2, min_gain_to_split, extra_trees, path_smooth, cat_smooth, cat_l2, max_bin …
+Parameters: `generate` (True: columns made from columns too, see generated.py), `rounds` (most rounds), `early_stopping_rounds`
+(None: by rows, see boosting.patience), and any of LightGBM's own by its main name: learning_rate, num_leaves, max_depth,
+min_data_in_leaf, feature_fraction, bagging_fraction, bagging_freq, lambda_l1, lambda_l2, min_gain_to_split, extra_trees,
+path_smooth, cat_smooth, cat_l2, max_bin …
 """
 
 import time
@@ -11,11 +12,12 @@ from typing import Any
 import lightgbm
 import numpy as np
 
-from ..features import FeatureEncoder, Matrix
+from ..features import Matrix
 from .boosting import EarlyStopping, patience, raised_rate
-from .fold import Fold
+from .fold import Encoder, Fold
 
 DEFAULTS: dict[str, Any] = {
+    "generate": False,
     "rounds": 10_000,
     "early_stopping_rounds": None,
     "learning_rate": 0.05,
@@ -72,11 +74,12 @@ class LightgbmEstimator:
         return self.__dict__ | {"_booster": None}
 
 
-def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[FeatureEncoder, LightgbmEstimator, dict[str, Any]]:
+def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[Encoder, LightgbmEstimator, dict[str, Any]]:
     """Boost until the validation part stops improving, the rounds end or the deadline passes."""
-    encoder, train, valid = fold.encode("native")
-    rows = len(fold.y_train)
     effective = dict(parameters)
+    generate = bool(effective.pop("generate"))
+    encoder, train, valid = fold.encode("native", generate)
+    rows = len(fold.y_train)
     rounds = int(effective.pop("rounds"))
     waiting = effective.pop("early_stopping_rounds")
     waiting = patience(rows) if waiting is None else int(waiting)
@@ -108,7 +111,7 @@ def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[FeatureEncoder, Lightgb
     text = booster.model_to_string(num_iteration=best)
     estimator = LightgbmEstimator(text, fold.task == "BINARY", fold.threads, booster.free_dataset())
     return encoder, estimator, effective | {
-        "learning_rate": watcher.rate, "rounds": best, "early_stopping_rounds": waiting,
+        "generate": generate, "learning_rate": watcher.rate, "rounds": best, "early_stopping_rounds": waiting,
     }  # fmt: skip
 
 
