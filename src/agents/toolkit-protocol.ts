@@ -35,7 +35,8 @@ export const splitResult = z.object({
   holdoutRows: z.int(),
   folds: z.int(),
   stratified: z.boolean(),
-  warnings: z.array(z.unknown()),
+  decisions: z.array(z.string()),
+  warnings: z.array(coded),
 });
 export type SplitResult = z.output<typeof splitResult>;
 

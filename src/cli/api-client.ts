@@ -36,6 +36,8 @@ export interface TrainingRequest {
   instructions?: string;
   ignoreColumns?: readonly string[];
   holdoutFraction?: number;
+  groupColumn?: string;
+  timeColumn?: string;
   idempotencyKey?: string;
 }
 

@@ -71,6 +71,8 @@ function buildProgram(end: (code: ExitCode) => void): Command {
       'share of the rows sealed for the final score, 0 to 0.5; default: by size',
       number,
     )
+    .option('--group-column <column>', 'keep rows of one value together: new rows will be of new groups')
+    .option('--time-column <column>', 'seal the latest rows by this column: new rows will be later ones')
     .option('--instructions <text>', 'what the agents should know about the data')
     .option('--idempotency-key <key>', 'the same key and input again give the same job')
     .addOption(serverOption())
@@ -82,6 +84,7 @@ function buildProgram(end: (code: ExitCode) => void): Command {
       examples(
         'sproutml train houses.csv --target price --wait',
         'sproutml train churn.csv.gz --target left --metric PR_AUC --time-budget 300 --out ./churn-model',
+        'sproutml train visits.csv --target readmitted --group-column patient --wait',
         'sproutml train clicks.csv --target label --ignore user_id session --json --wait | tail -1 | jq .result',
       ),
     )

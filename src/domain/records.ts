@@ -53,10 +53,18 @@ export interface JobOptions {
   ignoreColumns: readonly string[];
   /** Share of the rows that is sealed for the final score; 0: none; null: by the size of the table. */
   holdoutFraction: number | null;
+  /** Rows of one value here are never on two sides of the split. */
+  groupColumn: string | null;
+  /** The rows that are latest by this column are sealed. Not together with `groupColumn`. */
+  timeColumn: string | null;
 }
 
 /** Options that jobs of earlier versions were stored without, and what that means. */
-export const LATER_OPTIONS = { holdoutFraction: null } as const satisfies Partial<JobOptions>;
+export const LATER_OPTIONS = {
+  holdoutFraction: null,
+  groupColumn: null,
+  timeColumn: null,
+} as const satisfies Partial<JobOptions>;
 
 export interface Interval {
   low: number;

@@ -107,6 +107,16 @@ builder.node(JobRef, {
       nullable: true,
       resolve: ({ options }) => options.holdoutFraction,
     }),
+    groupColumn: t.string({
+      description: 'Rows of one value in this column are never both learnt from and scored on.',
+      nullable: true,
+      resolve: ({ options }) => options.groupColumn,
+    }),
+    timeColumn: t.string({
+      description: 'The column by which the latest rows are sealed.',
+      nullable: true,
+      resolve: ({ options }) => options.timeColumn,
+    }),
     dataset: t.field({
       type: DatasetRef,
       description: 'The table it trains on.',

@@ -10,6 +10,8 @@ const DEFAULT_TIME_BUDGET_SECONDS = 600;
 const MIN_TIME_BUDGET_SECONDS = 10;
 const MAX_TRIALS = 10_000;
 const MAX_HOLDOUT_FRACTION = 0.5;
+
+const SPLIT_COLUMNS = ['groupColumn', 'timeColumn'] as const;
 const MAX_NAME = 200;
 const MAX_INSTRUCTIONS = 10_000;
 const MAX_IDEMPOTENCY_KEY = 200;
@@ -56,6 +58,14 @@ export const StartTrainingInput = builder.inputType('StartTrainingInput', {
     holdoutFraction: t.float({
       description: `Share of the rows sealed off for the final score, 0 to ${MAX_HOLDOUT_FRACTION}. Default: by the size of the table, a fifth of most. With 0 none are sealed, and the score is that of validation.`,
     }),
+    groupColumn: t.string({
+      description:
+        'A column such as a customer or a patient: rows of one value are never both learnt from and scored on. For models that will meet new ones. It is no feature.',
+    }),
+    timeColumn: t.string({
+      description:
+        'A column of dates, or of numbers that grow with time: the latest rows are sealed, and folds are blocks of time. For models that will predict the future. Not together with `groupColumn`.',
+    }),
     idempotencyKey: t.string({
       description:
         'Any string: the same key and input again return the same job instead of starting another.',
@@ -70,6 +80,8 @@ export const withTrimmedNames = (input: TrainingOptions): TrainingOptions => ({
   ...input,
   targetColumn: input.targetColumn.trim(),
   ...(input.ignoreColumns == null ? {} : { ignoreColumns: input.ignoreColumns.map((name) => name.trim()) }),
+  ...(input.groupColumn == null ? {} : { groupColumn: input.groupColumn.trim() }),
+  ...(input.timeColumn == null ? {} : { timeColumn: input.timeColumn.trim() }),
 });
 
 /** Checks all that needs no table. Throws InvalidOptionsError naming the field. */
@@ -112,33 +124,43 @@ export function checkOptions(input: TrainingOptions, config: Pick<Config, 'MAX_T
       'Take it out of `ignoreColumns`.',
     );
   }
+  checkSplit(input);
 }
 
-/** Checks that every column named besides the target is there. */
+/** Checks that every column named besides the target is there, and that one is left to predict from. */
 export function assertColumns(columns: readonly DatasetColumn[], input: TrainingOptions): void {
   const names = new Set(columns.map(({ name }) => name));
-  const unknown = [...new Set(input.ignoreColumns ?? [])].filter((name) => !names.has(name));
-  const [first] = unknown;
-  if (first !== undefined) {
-    const suggestion = unknown.length === 1 ? nearest(first, [...names]) : null;
-    throw invalid(
-      'COLUMNS_NOT_FOUND',
-      'ignoreColumns',
-      `The table has no column ${unknown.map((name) => `"${name}"`).join(', ')}.`,
-      suggestion === null
-        ? 'Name columns exactly as they stand in the header.'
-        : `Did you mean "${suggestion}"?`,
-    );
-  }
-  const ignored = new Set(input.ignoreColumns ?? []);
-  if (columns.every(({ name }) => name === input.targetColumn || ignored.has(name))) {
+  assertThere(names, 'ignoreColumns', input.ignoreColumns ?? []);
+  for (const field of SPLIT_COLUMNS) assertThere(names, field, input[field] == null ? [] : [input[field]]);
+
+  const unused = new Set([input.targetColumn, input.groupColumn, ...(input.ignoreColumns ?? [])]);
+  if (columns.every(({ name }) => unused.has(name))) {
     throw invalid(
       'NO_FEATURES',
-      'ignoreColumns',
+      input.groupColumn == null ? 'ignoreColumns' : 'groupColumn',
       'No column is left to predict from.',
-      'A table needs at least one column besides the target.',
+      'A table needs at least one column besides the target and the one that groups its rows.',
     );
   }
+}
+
+function assertThere(
+  names: ReadonlySet<string>,
+  field: keyof TrainingOptions,
+  named: readonly string[],
+): void {
+  const unknown = [...new Set(named)].filter((name) => !names.has(name));
+  const [first] = unknown;
+  if (first === undefined) return;
+  const suggestion = unknown.length === 1 ? nearest(first, [...names]) : null;
+  throw invalid(
+    'COLUMNS_NOT_FOUND',
+    field,
+    `The table has no column ${unknown.map((name) => `"${name}"`).join(', ')}.`,
+    suggestion === null
+      ? 'Name columns exactly as they stand in the header.'
+      : `Did you mean "${suggestion}"?`,
+  );
 }
 
 export function toJobOptions(
@@ -159,6 +181,8 @@ export function toJobOptions(
     instructions: input.instructions?.trim() || null,
     ignoreColumns: [...new Set(input.ignoreColumns ?? [])],
     holdoutFraction: input.holdoutFraction ?? null,
+    groupColumn: input.groupColumn ?? null,
+    timeColumn: input.timeColumn ?? null,
   };
 }
 
@@ -185,6 +209,27 @@ function checkGoal(goal: number | null, metric: Metric | null): void {
       'goalScore',
       `A goal of ${goal} in ${metric} ${goal < 0 ? 'is none' : "can't be reached"}.`,
       BOUNDED.has(metric) ? 'Give a value from 0 to 1.' : 'Give 0 or more: lower is better.',
+    );
+  }
+}
+
+/** What can be said of the columns that rows are split by without knowing the table. */
+function checkSplit(input: TrainingOptions): void {
+  if (input.groupColumn != null && input.timeColumn != null) {
+    throw invalid(
+      'GROUP_OR_TIME',
+      'timeColumn',
+      'Rows are split by `groupColumn` or by `timeColumn`, not by both.',
+      'Leave one out: the time, where new rows will be of new groups; the group, where they will be later ones.',
+    );
+  }
+  for (const field of SPLIT_COLUMNS) {
+    if (input[field] !== input.targetColumn) continue;
+    throw invalid(
+      'COLUMN_IS_TARGET',
+      field,
+      `"${input.targetColumn}" can't be the target and \`${field}\`.`,
+      'Name another column.',
     );
   }
 }

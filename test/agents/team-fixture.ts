@@ -33,6 +33,8 @@ export function jobWith(options: Partial<JobOptions> = {}): Job {
       instructions: null,
       ignoreColumns: [],
       holdoutFraction: null,
+      groupColumn: null,
+      timeColumn: null,
       ...options,
     },
     status: 'RUNNING',

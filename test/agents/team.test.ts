@@ -35,6 +35,23 @@ describe('a job of the team', () => {
     }
   });
 
+  it('splits by the column that was named, and says so', async () => {
+    for (const options of [
+      { groupColumn: 'who', timeColumn: null },
+      { groupColumn: null, timeColumn: 'when' },
+    ]) {
+      const toolkit = new ScriptedToolkit();
+      const { store, done } = startTeam({ toolkit, options: { ...options, maxTrials: 1 } });
+      await done;
+      const profile = toolkit.calls.find(({ command }) => command === 'profile');
+      expect(profile?.request).toMatchObject(options);
+      const sealed = store.ofType('StepFinished').find(({ tool }) => tool === 'split_table');
+      expect(sealed?.message).toContain('Sealed are 3 of the 15 groups of "who"');
+      const warnings = store.ofType('LogWritten').map(({ message }) => message);
+      expect(warnings).toContain('only 3 groups are sealed');
+    }
+  });
+
   it('opens and closes every stage, agent and step, each inside the one it belongs to', async () => {
     const { store, done } = startTeam({ toolkit: new ScriptedToolkit() });
     await done;

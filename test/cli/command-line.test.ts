@@ -172,6 +172,23 @@ describe('train', () => {
     },
   );
 
+  it('passes on how rows are to be split', async () => {
+    const inputs: unknown[] = [];
+    const url = await serving('QUEUED', {
+      startTraining: (input) => {
+        inputs.push({ ...input, file: null });
+        return { __typename: 'StartTrainingSuccess', job: jobOnTheWire(LAST.job) };
+      },
+    });
+    const start = ['train', csv, '--target', 'species', '--server', url];
+    await run([...start, '--holdout-fraction', '0', '--group-column', 'year']);
+    await run([...start, '--time-column', 'year']);
+    expect(inputs).toEqual([
+      { file: null, targetColumn: 'species', holdoutFraction: 0, groupColumn: 'year' },
+      { file: null, targetColumn: 'species', timeColumn: 'year' },
+    ]);
+  });
+
   it('passes on what the server says about the table, and ends with 2', async () => {
     const url = await serving('QUEUED', {
       startTraining: () => ({

@@ -149,6 +149,43 @@ describe('a CSV becomes a model', () => {
   });
 });
 
+describe('a table whose rows belong together', () => {
+  const penguins = () => readFile(join(import.meta.dirname, '../../examples/penguins.csv'), 'utf8');
+
+  it('is split by group: no year is both learnt from and scored on', { timeout: 90_000 }, async () => {
+    const csv = await penguins();
+    const id = await user.startJob(csv, { targetColumn: 'species', groupColumn: 'year', maxTrials: 1 });
+    const updates = await user.untilEnded(id);
+    expect(updates.at(-1)?.job).toMatchObject({ status: 'SUCCEEDED' });
+    expect(updates.map(({ event }) => event?.message)).toContainEqual(
+      expect.stringContaining('Sealed are 1 of the 3 groups of "year"'),
+    );
+    const predictions = (await user.artifacts(id)).find(({ name }) => name === 'predictions.csv');
+    const path = join(folder.path, 'grouped.csv');
+    await user.download(predictions?.signedUrl.url ?? '', path);
+    const rows = csv.trimEnd().split('\n').slice(1);
+    const sides = new Map<string, Set<string>>();
+    for (const line of (await readFile(path, 'utf8')).trimEnd().split('\n').slice(1)) {
+      const [row = '', split = '', fold = ''] = line.split(',');
+      const year = rows[Number(row)]?.trim().split(',').at(-1) ?? '';
+      sides.set(year, (sides.get(year) ?? new Set()).add(`${split} ${fold}`));
+    }
+    expect([...sides.values()].map((each) => [...each]).sort()).toEqual([
+      ['holdout '],
+      ['validation 0'],
+      ['validation 1'],
+    ]);
+  });
+
+  it('fails with a reason where the groups are too few to part', { timeout: 60_000 }, async () => {
+    const lines = (await penguins()).split('\n').filter((line) => !line.endsWith('2009'));
+    const id = await user.startJob(lines.join('\n'), { targetColumn: 'species', groupColumn: 'year' });
+    const job = (await user.untilEnded(id)).at(-1)?.job;
+    expect(job).toMatchObject({ status: 'FAILED', failure: { code: 'TOO_FEW_GROUPS', stage: 'SETUP' } });
+    expect(job?.failure?.hint).toContain('groupColumn');
+  });
+});
+
 describe('a job that is stopped', () => {
   it('keeps the best model so far when it is cancelled', { timeout: 90_000 }, async () => {
     const id = await user.startJob(binaryTable(3000), { targetColumn: 'label', timeBudgetSeconds: 600 });

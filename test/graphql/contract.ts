@@ -45,6 +45,8 @@ input StartTrainingInput {
   instructions: String
   ignoreColumns: [String!]
   holdoutFraction: Float
+  groupColumn: String
+  timeColumn: String
   idempotencyKey: String
 }
 

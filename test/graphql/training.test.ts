@@ -88,6 +88,12 @@ describe('options', () => {
     [{ ignoreColumns: ['a', 'b'] }, 'NO_FEATURES', 'ignoreColumns'],
     [{ holdoutFraction: -0.1 }, 'OPTION_OUT_OF_RANGE', 'holdoutFraction'],
     [{ holdoutFraction: 0.51 }, 'OPTION_OUT_OF_RANGE', 'holdoutFraction'],
+    [{ groupColumn: 'nope' }, 'COLUMNS_NOT_FOUND', 'groupColumn'],
+    [{ timeColumn: 'nope' }, 'COLUMNS_NOT_FOUND', 'timeColumn'],
+    [{ groupColumn: 'y' }, 'COLUMN_IS_TARGET', 'groupColumn'],
+    [{ timeColumn: 'y' }, 'COLUMN_IS_TARGET', 'timeColumn'],
+    [{ groupColumn: 'a', timeColumn: 'b' }, 'GROUP_OR_TIME', 'timeColumn'],
+    [{ groupColumn: 'a', ignoreColumns: ['b'] }, 'NO_FEATURES', 'groupColumn'],
     [{ name: 'n'.repeat(201) }, 'OPTION_TOO_LONG', 'name'],
     [{ instructions: 'i'.repeat(10_001) }, 'OPTION_TOO_LONG', 'instructions'],
     [{ idempotencyKey: '' }, 'OPTION_EMPTY', 'idempotencyKey'],
@@ -124,10 +130,11 @@ describe('options', () => {
       instructions: 'be quick',
       ignoreColumns: ['a'],
       holdoutFraction: 0.5,
+      timeColumn: ' b ',
     });
     const { job } = await api.ask<{ job: unknown }>(
       `query ($id: ID!) { job(id: $id) {
-        name targetColumn task metric timeBudgetSeconds maxTrials goalScore instructions ignoreColumns holdoutFraction mind sandbox } }`,
+        name targetColumn task metric timeBudgetSeconds maxTrials goalScore instructions ignoreColumns holdoutFraction groupColumn timeColumn mind sandbox } }`,
       { id: answer.job?.id },
     );
     expect(job).toEqual({
@@ -141,6 +148,8 @@ describe('options', () => {
       instructions: 'be quick',
       ignoreColumns: ['a'],
       holdoutFraction: 0.5,
+      groupColumn: null,
+      timeColumn: 'b',
       mind: 'PLAYBOOK',
       sandbox: 'LOCAL',
     });

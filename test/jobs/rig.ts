@@ -116,6 +116,8 @@ export const jobOptions = (changes: Partial<JobOptions> = {}): JobOptions => ({
   instructions: null,
   ignoreColumns: [],
   holdoutFraction: null,
+  groupColumn: null,
+  timeColumn: null,
   ...changes,
 });
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { SproutError } from '../../domain/errors.ts';
+import type { NewEvent } from '../../domain/events.ts';
 import { type AgentContext, inputPath } from '../context.ts';
 import { noModel } from '../no-model.ts';
 import { enterStage } from '../stage.ts';
@@ -18,17 +19,18 @@ export const profileTable = agentTool({
   async execute(_input, agent, callId) {
     await enterStage(agent, callId, 'SETUP');
     const { job, dataset, seed } = agent.team;
-    const { targetColumn: target, ignoreColumns, task, metric } = job.options;
+    const { targetColumn: target, ignoreColumns, groupColumn, timeColumn, task, metric } = job.options;
+    const asked = { target, ignoreColumns, groupColumn, timeColumn, task, metric };
     const { delimiter, encoding, compression } = dataset.dialect;
     const input = { path: inputPath(dataset), delimiter, encoding, compression };
     return setupStep(agent, callId, {
       tool: 'profile_table',
       label: 'Profile the table',
-      input: { target, ignoreColumns, task, metric },
+      input: asked,
       run: (io) =>
         callToolkit(agent, io, {
           command: 'profile',
-          request: { input, target, ignoreColumns, task, metric, seed },
+          request: { input, ...asked, seed },
           result: profileResult,
           label: 'Profile the table',
           ...setupLimits(agent),
@@ -44,14 +46,7 @@ export const profileTable = agentTool({
         const features = profile.columns.filter((column) => column.role === 'feature').length;
         return {
           message: `${profile.rows} rows, ${features} features; ${profile.task} by ${profile.metric}`,
-          events: profile.warnings.map((warning) => ({
-            type: 'LogWritten',
-            level: 'WARNING',
-            step: 'Profile the table',
-            stage: 'SETUP',
-            agent: agent.role,
-            message: warning.message,
-          })),
+          events: warned(agent, 'Profile the table', profile.warnings),
           changes: { task: profile.task, metric: profile.metric, columns, rowCount: profile.rows },
         };
       },
@@ -83,7 +78,11 @@ export const splitTable = agentTool({
       settle(split) {
         agent.team.board.split = split;
         const { trainRows, holdoutRows, folds: count } = split;
-        return { message: `${trainRows} rows to train on in ${count} folds, ${holdoutRows} sealed` };
+        const rows = `${trainRows} rows to train on in ${count} folds, ${holdoutRows} sealed`;
+        return {
+          message: `${rows}. ${split.decisions.join(' ')}`,
+          events: warned(agent, 'Seal the holdout', split.warnings),
+        };
       },
     });
   },
@@ -116,6 +115,17 @@ export const prepareFeatures = agentTool({
     });
   },
 });
+
+function warned(agent: AgentContext, step: string, warnings: readonly { message: string }[]): NewEvent[] {
+  return warnings.map(({ message }) => ({
+    type: 'LogWritten',
+    level: 'WARNING',
+    step,
+    stage: 'SETUP',
+    agent: agent.role,
+    message,
+  }));
+}
 
 /** No result is possible without these: their failure, or a stop during them, ends the job with its own code. */
 async function setupStep<T>(agent: AgentContext, callId: string, spec: StepSpec<T>): Promise<StepAnswer<T>> {

@@ -14,6 +14,8 @@ export interface TrainOptions {
   goal?: number;
   ignore?: readonly string[];
   holdoutFraction?: number;
+  groupColumn?: string;
+  timeColumn?: string;
   instructions?: string;
   idempotencyKey?: string;
   server: string;
@@ -41,7 +43,7 @@ export async function train(file: string, options: TrainOptions): Promise<ExitCo
 function trainingRequest(options: TrainOptions): TrainingRequest {
   const { target, name, task, metric, timeBudget, maxTrials, goal, ignore, instructions, idempotencyKey } =
     options;
-  const { holdoutFraction } = options;
+  const { holdoutFraction, groupColumn, timeColumn } = options;
   return {
     targetColumn: target,
     ...(name !== undefined && { name }),
@@ -52,6 +54,8 @@ function trainingRequest(options: TrainOptions): TrainingRequest {
     ...(goal !== undefined && { goalScore: goal }),
     ...(ignore !== undefined && { ignoreColumns: ignore }),
     ...(holdoutFraction !== undefined && { holdoutFraction }),
+    ...(groupColumn !== undefined && { groupColumn }),
+    ...(timeColumn !== undefined && { timeColumn }),
     ...(instructions !== undefined && { instructions }),
     ...(idempotencyKey !== undefined && { idempotencyKey }),
   };
