@@ -4,7 +4,8 @@ Calling a metric a thousand times costs seconds; here every metric has a form th
 array operations. `metrics.score` stays the definition: the tests hold each form here to it.
 
 Source: Efron & Tibshirani, An Introduction to the Bootstrap (1993), chapter 13. Rows of each class are resampled apart
-(stratified), as the holdout was drawn, so no resample lacks a class.
+(stratified), as the holdout was drawn, so no resample lacks a class. It is rows that are drawn, also where the split was by
+group or by time: rows that resemble each other then count as so many, and the interval is narrower than it should be.
 """
 
 from collections.abc import Callable, Iterator

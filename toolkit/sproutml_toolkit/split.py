@@ -194,7 +194,7 @@ def _warnings(held: int) -> list[dict[str, str]]:
 
 
 def _of_classes(y: np.ndarray, held: np.ndarray, kept: np.ndarray, folds: np.ndarray) -> list[dict[str, str]]:
-    """Classes that training or some of its folds do without."""
+    """Classes that the holdout, training, or some of its folds do without."""
     found = []
     width = int(y.max()) + 1
     counts = np.bincount(folds * width + y[kept], minlength=(folds.max() + 1) * width).reshape(-1, width)
@@ -202,6 +202,9 @@ def _of_classes(y: np.ndarray, held: np.ndarray, kept: np.ndarray, folds: np.nda
     if rare:
         what = f"{rare} classes have" if rare > 1 else "one class has"
         found.append({"code": "RARE_CLASSES", "message": f"{what} no row in some of the folds"})
+    if len(np.unique(y[held])) == 1:
+        message = "all sealed rows are of one class: what tells classes apart, as ROC AUC does, can't be scored on them"
+        found.append({"code": "HOLDOUT_ONE_CLASS", "message": message})
     unseen = len(np.setdiff1d(y[held], y[kept]))
     if unseen:
         what = f"{unseen} classes stand" if unseen > 1 else "one class stands"

@@ -225,6 +225,7 @@ def test_a_split_that_leaves_nothing_to_learn_or_score_is_refused(job: JobFolder
 def test_a_class_that_training_cannot_know_is_told(job: JobFolder) -> None:
     rows = [[str(2000 + i // 10), str(i % 7), "new" if i >= 90 else "ab"[i % 2]] for i in range(100)]
     job.write_rows(["year", "x", "y"], rows).profile("y", timeColumn="year")
-    assert "CLASS_ONLY_SEALED" in [warning["code"] for warning in job.split()["warnings"]]
+    codes = [warning["code"] for warning in job.split(holdoutFraction=0.1)["warnings"]]
+    assert "CLASS_ONLY_SEALED" in codes and "HOLDOUT_ONE_CLASS" in codes
     job.prepare()
     assert len(job.train("t", "LINEAR")["foldScores"]) > 1
