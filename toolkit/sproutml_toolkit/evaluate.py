@@ -12,7 +12,8 @@ import numpy as np
 from . import bootstrap, workspace
 from .baseline import baseline_scores
 from .caveats import caveats
-from .importance import Importances, permutation_importance
+from .explain import Job, explain
+from .learning_curve import learning_curve
 from .metrics import all_metrics, is_lower_better, score
 from .model import fitted_model
 from .slices import worst_slices
@@ -25,16 +26,18 @@ HOLDOUT_SCORES = Path("sealed/holdout-scores.npy")
 
 # So many training rows leave chance little say in the validation score.
 _ROWS_WITHOUT_CHANCE = 50_000
-_IMPORTANCE_SECONDS = 2.5
+_EXPLANATION_SECONDS = 2.5
+#: Of the time limit, for the learning curve.
+_LEARNING_SHARE = 0.13
 #: Kept in the file, not in the result.
-_FOR_THE_REPORT = ("rows", "resamples", "validationInterval")
+_FOR_THE_REPORT = ("rows", "resamples", "validationInterval", "partialDependence", "examples", "learningCurve", "cut")
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
     """Serve `evaluate`: {trialId, holdout, seed, timeLimitSeconds?} to the result of PROTOCOL.md.
 
-    `timeLimitSeconds` bounds the permutation importances, the only part that can be slow. `gap` is how much worse the holdout
-    score is than the validation score, in the metric's units: negative when the holdout is better.
+    `timeLimitSeconds` bounds the permutation importances; the other explanations together get a third of it more (see explain).
+    `gap` is how much worse the holdout score is than the validation score, in the metric's units: negative when it is better.
     """
     trial_id, sealed, seed = request["trialId"], bool(request["holdout"]), int(request["seed"])
     profile = workspace.load_profile()
@@ -56,9 +59,18 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         "warnings": [],
         "worstSlices": [asdict(entry) for entry in slices],
         "importances": None,
+        "partialDependence": None,
+        "examples": None,
+        "learningCurve": None,
+        "cut": [],
     }
     if sealed:
-        _add_holdout(evaluation, task, train, trial.oof, seed, request.get("timeLimitSeconds") or _IMPORTANCE_SECONDS)
+        time_limit = request.get("timeLimitSeconds") or _EXPLANATION_SECONDS
+        _add_holdout(evaluation, profile, train, trial.oof, seed, time_limit)
+        emit_progress(0.9, "learning from half of the rows, to see whether more would help")
+        features, folds = workspace.load_plan()["features"], workspace.load_folds()
+        curve = learning_curve(train, folds, features, task, metric, seed, _LEARNING_SHARE * time_limit)
+        evaluation["learningCurve"] = curve.to_json() if curve else None
     evaluation = finite(evaluation)
     evaluation["warnings"] = caveats(evaluation, profile, train.y, trial.oof)
     workspace.save_json(HOLDOUT_EVALUATION if sealed else VALIDATION_EVALUATION, evaluation)
@@ -67,13 +79,13 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _add_holdout(
-    evaluation: dict[str, Any], task: str, train: Table, oof: np.ndarray, seed: int, time_limit: float
+    evaluation: dict[str, Any], profile: dict[str, Any], train: Table, oof: np.ndarray, seed: int, time_limit: float
 ) -> None:
     holdout = workspace.load_holdout()
     if len(holdout) == 0:
         emit_log("WARNING", "no rows were sealed off as a holdout: only the validation score is known")
         return
-    metric = evaluation["metric"]
+    task, metric = profile["task"], evaluation["metric"]
     emit_progress(0.25, f"scoring {len(holdout):,} sealed rows")
     model = fitted_model(evaluation["trialId"])
     scores = model.predict_scores(holdout.X)
@@ -94,12 +106,12 @@ def _add_holdout(
         if spread.resamples < 1000:
             emit_log("INFO", f"the interval is from {spread.resamples} resamples instead of 1,000: {len(holdout):,} rows are many")
 
-    emit_progress(0.5, "shuffling one column at a time to see what the model relies on")
-    used = {feature["name"] for feature in workspace.load_plan()["features"]}
-    features = [name for name in holdout.X.columns if name in used]
-    found = permutation_importance(model, holdout.X, holdout.y, scores, metric, features, seed, time_limit)
-    evaluation["importances"] = [asdict(entry) for entry in found.entries if np.isfinite([entry.mean, entry.low, entry.high]).all()]
-    _say_what_was_cut(found, len(holdout))
+    classes = profile["classes"]
+    job = Job(
+        task=task, metric=metric, classes=[str(entry["label"]) for entry in classes] if classes else None,
+        features=workspace.load_plan()["features"], seed=seed,
+    )  # fmt: skip
+    evaluation |= explain(model, job, train, holdout, scores, time_limit)
 
 
 def _interval_of_validation(metric: str, y: np.ndarray, oof: np.ndarray, seed: int) -> dict[str, float] | None:
@@ -108,14 +120,6 @@ def _interval_of_validation(metric: str, y: np.ndarray, oof: np.ndarray, seed: i
         return None
     spread = bootstrap.interval(metric, y, oof, seed, resamples=400)
     return None if spread is None else {"low": spread.low, "high": spread.high}
-
-
-def _say_what_was_cut(found: Importances, rows: int) -> None:
-    if found.rows < rows:
-        emit_log("INFO", f"importances are from {found.rows:,} of the {rows:,} sealed rows")
-    if found.unmeasured:
-        some = ", ".join(found.unmeasured[:5]) + (" …" if len(found.unmeasured) > 5 else "")
-        emit_log("WARNING", f"the time did not suffice to measure the importance of {len(found.unmeasured)} columns: {some}")
 
 
 def _said(evaluation: dict[str, Any]) -> str:

@@ -12,12 +12,12 @@ import pandas as pd
 
 from . import bootstrap
 from .metrics import is_lower_better, score
+from .speed import Speed
 from .workspace import Scorer
 
 _MOST_ROWS = 1000
 _FEWEST_ROWS = 100
 _SHUFFLES = 5
-_PACE_ROWS = 50
 _RESAMPLES = 200
 _ROWS_PER_CALL = 20_000
 _CELLS_PER_CALL = 2_000_000
@@ -50,6 +50,7 @@ def permutation_importance(
     scores: np.ndarray,
     metric: str,
     features: list[str],
+    speed: Speed,
     seed: int,
     time_limit_seconds: float,
 ) -> Importances:
@@ -62,8 +63,7 @@ def permutation_importance(
     deadline = time.monotonic() + time_limit_seconds
     last_call = deadline + 2 * time_limit_seconds
     rng = np.random.default_rng(seed)
-    call_seconds, row_seconds = _pace(model, X)
-    affordable = int(max(deadline - time.monotonic() - call_seconds, 0) / (row_seconds * (len(features) + 1)))
+    affordable = speed.rows_within(time_limit_seconds) // (len(features) + 1)
     rows = _sample(np.arange(len(y)), min(_MOST_ROWS, max(_FEWEST_ROWS, affordable)), rng)
     X, y, base = X.iloc[rows].reset_index(drop=True), y[rows], scores[rows]
 
@@ -73,7 +73,7 @@ def permutation_importance(
         left = (deadline if all(shuffled.values()) else last_call) - time.monotonic()
         if left <= 0:
             break
-        most_rows = min(_ROWS_PER_CALL, _CELLS_PER_CALL // X.shape[1], (left - call_seconds) / row_seconds)
+        most_rows = min(_ROWS_PER_CALL, _CELLS_PER_CALL // X.shape[1], speed.rows_within(left))
         batch = turns[: max(1, int(most_rows // len(y)))]
         turns = turns[len(batch) :]
         answers = model.predict_scores(pd.concat([_with_shuffled(X, name, rng) for name in batch], ignore_index=True))
@@ -111,19 +111,10 @@ def _interval(
     return float(low), float(high)
 
 
-def _pace(model: Scorer, X: pd.DataFrame) -> tuple[float, float]:
-    """About how many seconds a call takes whatever it is given, and how many more each row takes."""
-    several = min(len(X), _PACE_ROWS)
-    times = []
-    for count in (1, several):
-        started = time.monotonic()
-        model.predict_scores(X.iloc[:count])
-        times.append(time.monotonic() - started)
-    return times[0], max((times[1] - times[0]) / several, times[1] / several / 20, 1e-7)
-
-
 def _with_shuffled(X: pd.DataFrame, name: str, rng: np.random.Generator) -> pd.DataFrame:
-    return X.assign(**{name: X[name].array.take(rng.permutation(len(X)))})
+    shuffled = X.copy(deep=False)
+    shuffled[name] = X[name].array.take(rng.permutation(len(X)))
+    return shuffled
 
 
 def _sample(rows: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:

@@ -14,6 +14,7 @@ from sproutml_toolkit.caveats import caveats
 from sproutml_toolkit.importance import permutation_importance
 from sproutml_toolkit.metrics import METRICS_OF_TASK, is_lower_better, score
 from sproutml_toolkit.slices import worst_slices
+from sproutml_toolkit.speed import measure_speed
 
 JOBS = [penguins, hostile, houses]
 
@@ -77,7 +78,7 @@ def test_stops_measuring_importance_when_its_time_is_out_and_names_what_is_left(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sproutml_toolkit.importance.time.monotonic", lambda: clock[0])
         found = permutation_importance(
-            model, X, X["c0"].to_numpy(), X["c0"].to_numpy(), "RMSE", list(X), SEED, time_limit_seconds=10.0
+            model, X, X["c0"].to_numpy(), X["c0"].to_numpy(), "RMSE", list(X), measure_speed(model, X), SEED, time_limit_seconds=10.0
         )
     assert clock[0] < 33
     assert found.rows == 100

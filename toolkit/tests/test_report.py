@@ -21,7 +21,7 @@ from sproutml_toolkit.table import read_table
 JOBS = [penguins, hostile, houses]
 COMMON = {
     "report.html", "model.pkl", "leaderboard.csv", "metrics.json", "predictions.csv", "pipeline.py", "training.log",
-    "feature-importance.svg", "score-over-time.svg",
+    "feature-importance.svg", "partial-dependence.svg", "score-over-time.svg",
 }  # fmt: skip
 CLASSIFICATION = {"confusion-matrix.svg", "roc-curve.svg", "precision-recall.svg", "calibration.svg"}
 REGRESSION = {"residuals.svg", "predicted-vs-actual.svg"}
@@ -184,6 +184,7 @@ def test_what_is_not_perfect_never_looks_so() -> None:
     assert words.score_text("ROC_AUC", 0.99997) == "0.99997"
     assert words.score_text("ROC_AUC", 0.9999999) == "0.99999"
     assert words.score_text("ROC_AUC", 1.0) == "1.000"
+    assert (words.percent(0.9999), words.percent(0.001)) == ("99.9%", "<1%")
     assert words.score_text("LOG_LOSS", 0.0061481) == "0.00615"
     assert words.plain_meaning("ACCURACY", 0.9991, 0.5, "y") == "It is right about 99.9 of 100 rows; always naming the commonest class, 50."
 

@@ -6,11 +6,12 @@ import numpy as np
 
 from ..metrics import labels
 from .classification import calibration, confusion_matrix, precision_recall_curves, roc_curves
+from .dependence import partial_dependence
 from .model import feature_importance, score_over_time
 from .regression import predicted_against_actual, residuals
 from .svg import Plot, dark_rules
 
-__all__ = ["Plot", "dark_rules", "feature_importance", "quality_plots", "score_over_time"]
+__all__ = ["Plot", "dark_rules", "feature_importance", "partial_dependence", "quality_plots", "score_over_time"]
 
 
 def quality_plots(classes: list[str] | None, target: str, y: np.ndarray, scores: np.ndarray, rows: str) -> list[Plot]:

@@ -58,7 +58,7 @@ def _points(subplot: Axes, x: np.ndarray, y: np.ndarray) -> None:
     subplot.plot(x, y, "o", color=ACCENT[0], alpha=alpha, markersize=3.6, markeredgewidth=0)
     for axis in (subplot.xaxis, subplot.yaxis):
         axis.set_major_locator(MaxNLocator(6))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
 
 
 def _sample(rows: int) -> np.ndarray:
@@ -86,7 +86,7 @@ def _range_of(values: np.ndarray) -> tuple[float, float]:
     return float(low - margin), float(high + margin)
 
 
-def _short(value: float) -> str:
+def short_number(value: float) -> str:
     """A tick that leaves room for its neighbours: 150k, 2.5M."""
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if abs(value) >= size:

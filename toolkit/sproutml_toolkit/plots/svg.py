@@ -93,6 +93,29 @@ def axes(width: float = 5.6, height: float = 4.0) -> Iterator[tuple[Figure, Axes
         yield figure, subplot
 
 
+@contextmanager
+def panels(count: int, across: int, above: float, below: float) -> Iterator[tuple[Figure, list[Axes]]]:
+    """As `axes`, with `count` small subplots that share their y axis, `across` side by side, 7.2 inches wide together.
+
+    above: inches kept free over them for a legend. below: inches under each for the labels of its x axis. Places are set and
+    not found by trying, which takes matplotlib longer than all the rest.
+    """
+    down = -(-count // across)
+    width, height, pitch = 7.2, above + down * (2.0 + below), 6.4 / across
+    with matplotlib.rc_context(_RC):
+        figure = Figure(figsize=(width, height), facecolor="none")
+        FigureCanvasSVG(figure)
+        grid = figure.subplots(down, across, sharey=True, squeeze=False).ravel().tolist()
+        for spare in grid[count:]:
+            figure.delaxes(spare)
+        for place, subplot in enumerate(grid[:count]):
+            row, column = divmod(place, across)
+            bottom = height - above - (row + 1) * (2.0 + below) + below
+            subplot.set_position(((0.7 + column * pitch) / width, bottom / height, (pitch - 0.3) / width, 1.7 / height))
+            subplot.set_facecolor("none")
+        yield figure, grid[:count]
+
+
 def to_svg(figure: Figure, name: str, title: str, alt: str) -> str:
     """Render `figure`. `name` makes ids unique among plots inlined in one page; `alt` is what a screen reader says."""
     buffer = io.StringIO()

@@ -8,7 +8,7 @@ from ..metrics import is_lower_better
 from ..model import save_model
 from ..pipeline_code import pipeline_code
 from ..wire import emit_progress
-from . import page, tables, words
+from . import explained, page, tables, words
 from .findings import Findings, gather
 
 #: Holdout rows from which plots are drawn of the holdout; with fewer, of the many more rows the folds held out.
@@ -67,10 +67,11 @@ def _draw(findings: Findings) -> page.Plots:
     if findings.holdout is not None and findings.holdout_scores is not None and len(findings.holdout) >= _ENOUGH_ROWS:
         y, scores, rows = findings.holdout.y, findings.holdout_scores, "sealed rows"
     metric = words.METRIC_NAMES[findings.metric]
-    importances = findings.evaluation["importances"]
+    importances, dependence = findings.evaluation["importances"], findings.evaluation["partialDependence"]
     return page.Plots(
         quality=plots.quality_plots(findings.classes, findings.target, y, scores, rows),
         importance=plots.feature_importance(importances, metric, "sealed rows") if importances else None,
+        dependence=plots.partial_dependence(dependence, findings.target, explained.answer_words(findings)) if dependence else None,
         history=plots.score_over_time(findings.history, metric, is_lower_better(findings.metric)),
     )
 
@@ -92,6 +93,8 @@ def _metrics(findings: Findings) -> dict[str, Any]:
         "gap": evaluation["gap"],
         "rows": {"train": len(findings.train), "holdout": len(findings.holdout) if findings.holdout is not None else 0},
         "importances": evaluation["importances"],
+        "partialDependence": evaluation["partialDependence"],
+        "learningCurve": evaluation["learningCurve"],
         "worstSlices": evaluation["worstSlices"],
         "warnings": evaluation["warnings"],
         "seconds": findings.seconds,

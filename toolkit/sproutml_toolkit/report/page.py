@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ..metrics import METRICS_OF_TASK, is_lower_better
 from ..plots import Plot, dark_rules
-from . import words
+from . import explained, words
 from .findings import Findings
 
 _FOLDER = Path(__file__).parent
@@ -41,10 +41,11 @@ class Plots:
 
     quality: list[Plot]
     importance: Plot | None
+    dependence: Plot | None
     history: Plot | None
 
     def __iter__(self) -> Iterator[Plot]:
-        yield from (plot for plot in (*self.quality, self.importance, self.history) if plot is not None)
+        yield from (plot for plot in (*self.quality, self.importance, self.dependence, self.history) if plot is not None)
 
 
 def render(findings: Findings, summary: str, plots: Plots) -> str:
@@ -78,11 +79,9 @@ def render(findings: Findings, summary: str, plots: Plots) -> str:
         metrics=_metric_rows(findings),
         quality_plots=plots.quality,
         importance_plot=plots.importance,
+        dependence_plot=plots.dependence,
         history_plot=plots.history,
-        slices=[
-            {"slice": entry["slice"], "rows": f"{entry['rows']:,}", "score": words.score_text(metric, entry["score"])}
-            for entry in evaluation["worstSlices"]
-        ],
+        explained=explained.render(findings),
         trials_words=_trials_words(findings),
         leaderboard=_leaderboard(findings),
         leaderboard_left_out=max(0, len(trials) - _MOST_TRIALS),

@@ -137,7 +137,7 @@ def plain_meaning(metric: str, value: float | None, floor: float | None, target:
         return f"It is right about {_in_a_hundred(value)} of {rows}{beside}."
     if metric == "LOG_LOSS":
         beside = f"; the baseline gives it {math.exp(-floor):.0%}" if floor is not None else ""
-        return f"It typically gives the true answer a probability of {_percent(math.exp(-value))}{beside}."
+        return f"It typically gives the true answer a probability of {percent(math.exp(-value))}{beside}."
     if metric in ("RMSE", "MAE", "MEDIAN_AE"):
         beside = f", {1 - value / floor:.0%} less than always answering the median" if floor and value < 0.995 * floor else ""
         kind = {"RMSE": "A typical error is", "MAE": "Errors average", "MEDIAN_AE": "Half of all errors are below"}[metric]
@@ -186,5 +186,8 @@ def _in_a_hundred(share: float) -> str:
     return f"{times:.0f}"
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """87%; never a rounded 100% for what is not sure, nor 0% for what is possible."""
+    if 0 < share < 0.005:
+        return "<1%"
     return f"{math.floor(share * 1000) / 10:g}%" if 0.995 <= share < 1 else f"{share:.0%}"

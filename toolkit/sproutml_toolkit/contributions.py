@@ -1,0 +1,96 @@
+"""What moved the model's answer for one row: how far each column's value takes it from the average answer.
+
+Source: Štrumbelj & Kononenko, Explaining prediction models and individual predictions with feature contributions (2014):
+Shapley values by sampling. A walk starts at another row of the table and takes over the explained row's values one column at a
+time, in a random order; a column's contribution is its mean step. It works for any model, an ensemble of several kinds
+included, where a tree's own SHAP values would explain one member only.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from .sampling import evenly_spaced
+from .speed import Speed
+from .workspace import Scorer
+
+_FEWEST_WALKS = 12
+_MOST_WALKS = 60
+_CELLS_PER_CALL = 2_000_000
+
+
+@dataclass(frozen=True)
+class Contributions:
+    """moved: (rows, groups), in the units of the answer; `base` (rows,) + its sum is the model's answer to the row.
+
+    error: (rows, groups) standard errors, from the walks.
+    """
+
+    base: np.ndarray
+    moved: np.ndarray
+    error: np.ndarray
+    walks: int
+
+
+def contributions(
+    model: Scorer,
+    rows: pd.DataFrame,
+    answers: np.ndarray,
+    outputs: np.ndarray | None,
+    background: pd.DataFrame,
+    groups: list[list[str]],
+    speed: Speed,
+    seed: int,
+    seconds: float,
+) -> Contributions | None:
+    """Contributions of each group of columns to the answers for `rows`; None when even 12 walks take over thrice `seconds`.
+
+    answers: (rows,) the model's answer to each row. outputs: (rows,) the class each answer is the probability of, or None for
+    values. background: rows to start from, ordered so that evenly spaced ones are a fair picture of the whole (see sampling).
+    groups: columns that are taken over together; every column the model uses is in one.
+    """
+    steps = len(groups) - 1  # the last step ends at the row itself, whose answer is known
+    per_walk = len(rows) * steps + 1
+    most = min(_MOST_WALKS, _CELLS_PER_CALL // (per_walk * rows.shape[1]), len(background))
+    if steps < 1 or most < _FEWEST_WALKS or speed.rows_within(3 * seconds) < _FEWEST_WALKS * per_walk:
+        return None
+    walks = min(most, max(_FEWEST_WALKS, speed.rows_within(seconds) // per_walk)) // 2 * 2
+    rng = np.random.default_rng(seed)
+    starts = background.iloc[evenly_spaced(len(background), walks)]
+    starts = starts.iloc[rng.permutation(walks)].reset_index(drop=True)
+    # Each order is walked once forth and once back: what one says of early columns the other says of late ones.
+    forth = [rng.permutation(len(groups)) for _ in range(walks // 2)]
+    orders = [order for pair in zip(forth, (order[::-1] for order in forth), strict=True) for order in pair]
+
+    stack = [starts]
+    for position in range(len(rows)):
+        taken = rows.iloc[[position] * walks].reset_index(drop=True)
+        for step in range(1, len(groups)):
+            stack.append(_mixed(starts, taken, groups, [order[:step] for order in orders]))
+    scores = model.predict_scores(pd.concat(stack, ignore_index=True))
+    base, moved, error = [], [], []
+    for position in range(len(rows)):
+        own = scores if outputs is None else scores[:, outputs[position]]
+        at_start, between = own[:walks], own[walks:].reshape(len(rows), steps, walks)[position]
+        path = np.vstack([at_start, between, np.full(walks, answers[position])])
+        steps_of = np.empty((walks, len(groups)))
+        for walk, order in enumerate(orders):
+            steps_of[walk, order] = np.diff(path[:, walk])
+        pairs = steps_of.reshape(walks // 2, 2, len(groups)).mean(axis=1)
+        base.append(at_start.mean())
+        moved.append(pairs.mean(axis=0))
+        error.append(pairs.std(axis=0, ddof=1) / np.sqrt(len(pairs)))
+    return Contributions(np.array(base), np.array(moved), np.array(error), walks)
+
+
+def _mixed(starts: pd.DataFrame, row: pd.DataFrame, groups: list[list[str]], taken: list[np.ndarray]) -> pd.DataFrame:
+    """The starts, each with the row's values in the groups its walk has taken over so far."""
+    over = np.zeros((len(starts), len(groups)), dtype=bool)
+    for walk, numbers in enumerate(taken):
+        over[walk, numbers] = True
+    mixed = starts.copy(deep=False)
+    for number, names in enumerate(groups):
+        for name in names:
+            mixed[name] = starts[name].where(~over[:, number], row[name])
+    return mixed
