@@ -59,6 +59,26 @@ def unsealed() -> Path:
     return _run("y", [["size", "y"], *rows], holdout=0)
 
 
+@functools.cache
+def grouped() -> Path:
+    """Two classes, a few rows of each of 40 patients, who differ; split by patient."""
+    rng = np.random.default_rng(3)
+    patient = rng.integers(0, 40, 240)
+    size = rng.normal(size=40)[patient] + 0.3 * rng.normal(size=240)
+    state = np.where(size + rng.normal(size=240) > 0, "ill", "well")
+    rows = [[f"p{patient[i]}", f"{size[i]:.3f}", state[i]] for i in range(240)]
+    return _run("state", [["patient", "size", "state"], *rows], groupColumn="patient")
+
+
+@functools.cache
+def timed() -> Path:
+    """A number that grows and swings over 200 days, in no order; split by day."""
+    rng = np.random.default_rng(4)
+    days = rng.permutation(200)
+    rows = [[f"{np.datetime64('2024-01-01') + day}", f"{day / 50 + np.sin(day / 9) + 0.1 * rng.normal():.3f}"] for day in days]
+    return _run("load", [["day", "load"], *rows], timeColumn="day")
+
+
 def report_request(folder: Path) -> dict[str, Any]:
     """What the server would send for this folder's winner."""
     return _REQUESTS[folder]
@@ -68,7 +88,7 @@ _REQUESTS: dict[Path, dict[str, Any]] = {}
 _KEPT: list[tempfile.TemporaryDirectory[str]] = []
 
 
-def _run(target: str, table: list[list[str]], holdout: float | None = None) -> Path:
+def _run(target: str, table: list[list[str]], holdout: float | None = None, **asked: str) -> Path:
     kept = tempfile.TemporaryDirectory()
     _KEPT.append(kept)
     folder = Path(kept.name)
@@ -79,7 +99,8 @@ def _run(target: str, table: list[list[str]], holdout: float | None = None) -> P
     os.chdir(folder)
     try:
         source = {"path": "input/data.csv", "delimiter": ",", "encoding": "utf-8", "compression": None}
-        found = profile.run({"input": source, "target": target, "ignoreColumns": [], "task": None, "metric": None, "seed": SEED})
+        request = {"input": source, "target": target, "ignoreColumns": [], "task": None, "metric": None, "seed": SEED}
+        found = profile.run(request | asked)
         split.run({"holdoutFraction": holdout, "folds": 4, "seed": SEED})
         prepare.run({"seed": SEED})
         results = []

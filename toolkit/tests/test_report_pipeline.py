@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from finished_job import hostile, houses, penguins, unsealed
+from finished_job import grouped, hostile, houses, penguins, timed, unsealed
 
 TOOLKIT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("job", [penguins, hostile, houses, unsealed])
+@pytest.mark.parametrize("job", [penguins, hostile, houses, unsealed, grouped, timed])
 def test_running_it_on_the_csv_gives_the_jobs_score_again(job, tmp_path: Path) -> None:
     model = tmp_path / "again.pkl"
     done = subprocess.run(

@@ -28,6 +28,7 @@ class Findings:
     log: list[str]
     seconds: float
     profile: dict[str, Any]
+    split: dict[str, Any]
     plan: dict[str, Any]
     evaluation: dict[str, Any]
     train: Table
@@ -81,6 +82,7 @@ def gather(request: dict[str, Any]) -> Findings:
         log=request["log"],
         seconds=float(request["seconds"]),
         profile=profile,
+        split=workspace.load_json(workspace.SPLIT),
         plan=workspace.load_plan(),
         evaluation=evaluation,
         train=workspace.load_train(),

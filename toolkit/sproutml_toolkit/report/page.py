@@ -76,6 +76,7 @@ def render(findings: Findings, summary: str, plots: Plots) -> str:
         interval=interval and {end: words.score_text(metric, interval[end]) for end in ("low", "high")},
         verdict=words.verdict(evaluation, len(findings.train)),
         facts=_facts(findings),
+        split_words=words.how_split(findings.split, findings.profile, evaluation),
         metrics=_metric_rows(findings),
         quality_plots=plots.quality,
         importance_plot=plots.importance,

@@ -99,7 +99,8 @@ def summary(profile: dict[str, Any], evaluation: dict[str, Any], best_name: str,
     name = METRIC_NAMES[metric]
     where = f"on {rows:,} sealed rows" if evaluation["holdout"] is not None else "in cross-validation"
     first = f"The model predicts {target}{_what_it_is(profile)} from {features:,} column{'s' if features != 1 else ''}."
-    second = f"The best one found, {best_name}, reaches {name} {score_text(metric, value)} {where}"
+    scored = f"reaches {name} {score_text(metric, value)}" if value is not None else f"could not be scored by {name}"
+    second = f"The best one found, {best_name}, {scored} {where}"
     interval, floor = evaluation["interval"], baseline_score(evaluation)
     beside = []
     if interval is not None:
@@ -113,8 +114,21 @@ def summary(profile: dict[str, Any], evaluation: dict[str, Any], best_name: str,
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def headline_score(evaluation: dict[str, Any]) -> tuple[float, int | None]:
-    """The score that counts: on the sealed rows where there are any, else of validation; and how many rows it is from."""
+def how_split(split: dict[str, Any], profile: dict[str, Any], evaluation: dict[str, Any]) -> str:
+    """Which rows were sealed and how the folds were made, with what that means for the interval."""
+    asked = profile["request"]
+    alike = "a group" if asked.get("groupColumn") else "neighbouring times" if asked.get("timeColumn") else None
+    said = list(split["decisions"])
+    if alike and evaluation["interval"] is not None:
+        said.append(f"The interval draws single rows: if rows of {alike} resemble each other, it is too narrow.")
+    return " ".join(said)
+
+
+def headline_score(evaluation: dict[str, Any]) -> tuple[float | None, int | None]:
+    """The score that counts: on the sealed rows where there are any, else of validation; and how many rows it is from.
+
+    None where the metric is undefined on the sealed rows.
+    """
     if evaluation["holdout"] is not None:
         return evaluation["holdout"][evaluation["metric"]], evaluation["rows"]
     return evaluation["validation"][evaluation["metric"]], None
@@ -154,7 +168,10 @@ def verdict(evaluation: dict[str, Any], train_rows: int) -> Verdict:
     metric, interval = evaluation["metric"], evaluation["interval"]
     validation, codes = evaluation["validation"][metric], {warning["code"] for warning in evaluation["warnings"]}
     reasons = []
-    if evaluation["holdout"] is not None:
+    value, _ = headline_score(evaluation)
+    if evaluation["holdout"] is not None and value is None:
+        reasons.append(f"{METRIC_NAMES[metric]} can't be computed on the sealed rows: only the validation score is known.")
+    elif evaluation["holdout"] is not None:
         reasons.append(f"The score is from {evaluation['rows']:,} rows sealed off before anything looked at the data, and scored once.")
     else:
         reasons.append(f"No rows were sealed off: the score is from cross-validation on {train_rows:,} rows, and may flatter a little.")
@@ -164,7 +181,7 @@ def verdict(evaluation: dict[str, Any], train_rows: int) -> Verdict:
         reasons.append(f"The validation score ({score_text(metric, validation)}) lies inside the interval: no sign of overfitting.")
     if codes & _AGAINST:
         return Verdict("poor", "Not ready to be used", reasons)
-    if codes or evaluation["holdout"] is None:
+    if codes or evaluation["holdout"] is None or value is None:
         return Verdict("careful", "Usable, with care", reasons)
     return Verdict("good", "A score you can trust", reasons)
 
