@@ -47,7 +47,8 @@ def predict(model_path: Path, input_path: Path, output_path: Path | None) -> Non
     scores = model.predict_scores(X)
     added = {"prediction": model.answers(scores)}
     for position, label in enumerate(model.classes or []):
-        added[f"probability_{label}"] = scores[:, position].round(6)
+        # Fewer digits would make a small probability 0, and one such row that comes true ruins the log loss of a table.
+        added[f"probability_{label}"] = scores[:, position].round(9)
     kept = raw.drop(columns=[name for name in raw.columns if name in added])
     result = pd.concat([kept, pd.DataFrame(added, index=raw.index)], axis=1)
     if output_path is None:

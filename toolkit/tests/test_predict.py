@@ -38,7 +38,7 @@ def test_the_command_adds_predictions_to_any_dialect(mixed: JobFolder, model: Fi
     predictions = pd.read_csv(tmp_path / "p.csv")
     assert list(predictions.columns) == [*table.columns, "prediction", "probability_no", "probability_yes"]
     assert predictions["prediction"].tolist() == model.predict(table).tolist()
-    assert np.allclose(predictions["probability_yes"], model.predict_probabilities(table)[:, 1], atol=1e-6)
+    assert np.allclose(predictions["probability_yes"], model.predict_probabilities(table)[:, 1], rtol=0, atol=1e-9)
     assert ((predictions["probability_yes"] > 0.5) == (predictions["prediction"] == "yes")).all()
     truth = read_table(mixed.folder / "input/data.csv")["bought"]
     assert (predictions["prediction"] == truth).mean() > 0.7
