@@ -2,16 +2,10 @@
 
 from typing import Any
 
-import numpy as np
-import pandas as pd
-from scipy.stats import rankdata
-
 from . import workspace
+from .leaks import suspects
 from .wire import emit_log, emit_progress
 
-# One column that alone ranks the target this well (Gini, 0 to 1) is more often a leak than luck.
-_LEAK = 0.975
-_LEAK_ROWS = 100
 _SMALL_CARDINALITY = 10
 _TEXT_COMPONENTS = 16
 _DATE_PARTS = 6
@@ -58,8 +52,9 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         )
         dropped = [entry for entry in dropped if entry["name"] != name]
     decisions.extend(_say_treatments(features))
-    for name in _suspects(train, [entry["name"] for entry in features], profile["task"]):
-        message = f"{name} alone nearly gives the target away: make sure it is known before the target is (a leak?)"
+    names, classes = [entry["name"] for entry in features], len(profile["classes"] or [])
+    for name in suspects(train, names, profile["task"], classes, int(request["seed"])):
+        message = f"{name} alone nearly gives the target away: make sure it is known before the target is, or name it in ignoreColumns (a leak?)"
         decisions.append(message + ".")
         emit_log("WARNING", message)
     result = {
@@ -102,32 +97,3 @@ def _width(entry: dict[str, Any]) -> int:
     if entry["kind"] == "category":
         return entry["distinct"] if entry["distinct"] <= _SMALL_CARDINALITY else 2
     return {"number": 1, "flag": 1, "date parts": _DATE_PARTS, "text": _TEXT_COMPONENTS + 2}[entry["kind"]]
-
-
-def _suspects(train: workspace.Table, names: list[str], task: str) -> list[str]:
-    """Numeric columns that alone rank a binary or numeric target almost perfectly."""
-    if task == "MULTICLASS" or len(train) < _LEAK_ROWS:
-        return []
-    target = rankdata(train.y)
-    found = []
-    for name in names:
-        values = train.X[name]
-        if not pd.api.types.is_numeric_dtype(values):
-            continue
-        known = values.notna().to_numpy()
-        if known.sum() < _LEAK_ROWS or len(np.unique(train.y[known])) < 2:
-            continue
-        gini = _gini(rankdata(values[known]), target[known], train.y[known], task)
-        if abs(gini) >= _LEAK:
-            found.append(name)
-    return found
-
-
-def _gini(ranks: np.ndarray, target_ranks: np.ndarray, y: np.ndarray, task: str) -> float:
-    if task == "REGRESSION":
-        spread = ranks.std() * target_ranks.std()
-        return float(((ranks - ranks.mean()) * (target_ranks - target_ranks.mean())).mean() / spread) if spread else 0.0
-    positive = y == 1
-    positives, negatives = int(positive.sum()), int((~positive).sum())
-    area = (ranks[positive].sum() - positives * (positives + 1) / 2) / (positives * negatives)
-    return 2 * area - 1

@@ -147,7 +147,10 @@ const unhurried: readonly TrialGroup[] = [
   {
     group: 'neural network',
     why: 'A neural network sees smooth structure that trees cut into steps.',
-    trials: [trial('Neural network', 'MLP')],
+    trials: [
+      trial('Neural network', 'MLP'),
+      variant('Neural network (strong decay)', 'MLP', { alpha: 0.2, hidden: [256, 128] }),
+    ],
     together: false,
   },
 ];

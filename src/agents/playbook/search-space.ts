@@ -50,7 +50,7 @@ export const SEARCH_SPACES: Readonly<Partial<Record<Family, SearchSpace>>> = {
   MLP: {
     learning_rate: logFloat(0.0003, 0.01),
     hidden: choice([64], [128, 64], [256, 128], [128, 128, 64]),
-    alpha: logFloat(1e-5, 1e-1),
+    alpha: logFloat(1e-4, 0.5),
   },
 };
 

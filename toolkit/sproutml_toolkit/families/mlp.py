@@ -17,7 +17,7 @@ from .fold import Fold
 
 DEFAULTS: dict[str, Any] = {
     "hidden": [128, 64],
-    "alpha": 1e-3,
+    "alpha": 0.03,
     "learning_rate": 1e-3,
     "batch_size": None,
     "epochs": 200,
