@@ -111,6 +111,7 @@ describe('a CSV becomes a model', () => {
         'precision-recall.svg',
         'calibration.svg',
         'feature-importance.svg',
+        'partial-dependence.svg',
         'score-over-time.svg',
       ]),
     );

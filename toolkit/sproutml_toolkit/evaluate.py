@@ -28,7 +28,7 @@ HOLDOUT_SCORES = Path("sealed/holdout-scores.npy")
 _ROWS_WITHOUT_CHANCE = 50_000
 _EXPLANATION_SECONDS = 2.5
 #: Of the time limit, for the learning curve.
-_LEARNING_SHARE = 0.13
+_LEARNING_SHARE = 0.10
 #: Kept in the file, not in the result.
 _FOR_THE_REPORT = ("rows", "resamples", "validationInterval", "partialDependence", "examples", "learningCurve", "cut")
 
