@@ -220,10 +220,11 @@ def _is_row_number(values: np.ndarray, distinct: int, name: str) -> bool:
     if len(values) < 20 or distinct < len(values) or (values % 1 != 0).any():
         return False
     steps = np.diff(values)
-    return bool((steps == steps[0]).all()) or _is_named_like_id(name)
+    return bool((steps == steps[0]).all()) or is_named_like_id(name)
 
 
-def _is_named_like_id(name: str) -> bool:
+def is_named_like_id(name: str) -> bool:
+    """Whether a column's name ends as those of keys and row numbers do: customer_id, userId, index."""
     return bool(_NAMED_LIKE_ID.search(name) or _CAMEL_ID.search(name))
 
 
@@ -236,7 +237,7 @@ def _string_type(counts: dict[str, int], name: str, note: str | None = None) -> 
     wordy = sum(words) >= 3 * len(words) and sum(map(len, sample)) >= 15 * len(sample)
     if rows >= 20 and len(counts) >= 20 and share > 0.3 and wordy:
         return ColumnType(name, "TEXT", note=note)
-    if rows >= 20 and share > 0.99 and (max(words) == 1 or _is_named_like_id(name)):
+    if rows >= 20 and share > 0.99 and (max(words) == 1 or is_named_like_id(name)):
         return ColumnType(name, "IDENTIFIER", note="a different value in nearly every row: it names the row")
     return ColumnType(name, "CATEGORICAL", note=note)
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from . import workspace
 from .columns import ColumnType, infer_type, number_style, typed
+from .split_hints import split_hints
 from .split_keys import Groups, Times, check_split_columns, read_groups, read_times
 from .table import is_missing, read_table
 from .target import Target, read_target
@@ -87,7 +88,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         "classes": _class_counts(target),
         "positiveClass": target.positive_class,
         "columns": columns,
-        "warnings": _warnings(table, target, columns, schema, len(raw)) + (keys.warnings if keys else []),
+        "warnings": _warnings(table, target, columns, schema, len(raw)) + (keys.warnings if keys else split_hints(X)),
         "decisions": _decisions(target, columns, schema),
         "target": _target_summary(name, target),
     }

@@ -222,6 +222,20 @@ def test_a_split_that_leaves_nothing_to_learn_or_score_is_refused(job: JobFolder
     assert code_of(job.split) == code
 
 
+def test_columns_that_look_like_groups_or_times_are_pointed_out_until_one_is_named(job: JobFolder) -> None:
+    def pointed_out(**more: str) -> list[tuple[str, list[str]]]:
+        found = job.profile("y", **more)["warnings"]
+        return [(entry["code"], entry["columns"]) for entry in found if entry["code"].startswith("POSSIBLE")]
+
+    start = datetime(2024, 1, 1)
+    rows = [[f"c{i * 7 % 30}", f"{start + timedelta(hours=i)}", str(i % 3), str(i * i % 17)] for i in range(120)]
+    job.write_rows(["customer_id", "at", "shop_id", "y"], rows)
+    assert pointed_out() == [("POSSIBLE_GROUPS", ["customer_id"]), ("POSSIBLE_TIME", ["at"])]
+    assert pointed_out(groupColumn="customer_id") == pointed_out(timeColumn="at") == []
+    job.write_rows(["customer", "at", "shop_id", "y"], [rows[i * 7 % 120] for i in range(120)])
+    assert pointed_out() == []
+
+
 def test_a_class_that_training_cannot_know_is_told(job: JobFolder) -> None:
     rows = [[str(2000 + i // 10), str(i % 7), "new" if i >= 90 else "ab"[i % 2]] for i in range(100)]
     job.write_rows(["year", "x", "y"], rows).profile("y", timeColumn="year")
