@@ -90,13 +90,14 @@ class ByGroup:
         mix = np.bincount(dealt * kinds + strata, minlength=parts * kinds).reshape(parts, kinds) / np.bincount(strata)
         sizes = np.bincount(dealt, minlength=parts) / len(dealt)
         unlike = ((mix - 1 / parts) ** 2).sum(axis=1) + kinds * (sizes - 1 / parts) ** 2
+        one_row_of_each = np.unique(self.groups.numbers, return_index=True)[1]
+        groups = np.bincount(dealt[one_row_of_each], minlength=parts)
         chosen: list[int] = []
-        left = len(np.unique(self.groups.numbers))
+        left = len(one_row_of_each)
         for part in np.argsort(unlike, kind="stable"):
-            groups = len(np.unique(self.groups.numbers[dealt == part]))
-            if len(chosen) < wanted and left - groups >= 2:
+            if len(chosen) < wanted and left - groups[part] >= 2:
                 chosen.append(int(part))
-                left -= groups
+                left -= groups[part]
         return chosen
 
     def _give_back(self, held: np.ndarray) -> None:
@@ -137,7 +138,7 @@ def deal_groups(groups: np.ndarray, strata: np.ndarray, parts: int, rng: np.rand
         there = filled[:, held]
         lacks = ((there == 0) * rarity[held]).sum(axis=1)
         crowd = (there * shares[run]).sum(axis=1) + kinds * filled_rows * sizes[group]
-        part = min(np.flatnonzero(lacks >= lacks.max() - 1e-9), key=crowd.__getitem__)
+        part = int(np.argmin(np.where(lacks >= lacks.max() - 1e-9, crowd, np.inf)))
         part_of_group[group] = part
         filled[part, held] += shares[run]
         filled_rows[part] += sizes[group]

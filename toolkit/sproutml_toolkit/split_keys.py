@@ -31,17 +31,27 @@ class Groups:
 
 @dataclass(frozen=True)
 class Times:
-    """values: (n,) datetime64 or float64, NaT or NaN for a usable row without a time. unknown: how many are so."""
+    """values: (n,) datetime64 or float64, NaT or NaN for a usable row without a time. unknown: how many are so.
+
+    note: what is unsure about how dates are read (see columns.ColumnType), or None.
+    """
 
     column: str
     values: np.ndarray
     unknown: int
+    note: str | None = None
 
     @property
     def warnings(self) -> list[dict[str, Any]]:
-        """What to say of rows without a time, as `profile` words warnings."""
-        message = f"{self.unknown:,} rows have no time: they count as the earliest and are never sealed"
-        return [{"code": "TIME_MISSING", "message": message, "columns": [self.column]}] if self.unknown else []
+        """What to say of rows without a time and of dates that may be others, as `profile` words warnings."""
+        found = []
+        if self.unknown:
+            message = f"{self.unknown:,} rows have no time: they count as the earliest and are never sealed"
+            found.append({"code": "TIME_MISSING", "message": message, "columns": [self.column]})
+        if self.note:
+            message = f"rows are split by dates in which {self.note}"
+            found.append({"code": "AMBIGUOUS_TIME", "message": message, "columns": [self.column]})
+        return found
 
 
 def check_split_columns(group: str | None, time: str | None, names: list[str], target: str) -> None:
@@ -69,7 +79,9 @@ def read_times(cells: pd.Series, kind: ColumnType, delimiter: str) -> Times:
     """The times of the usable rows, by dates or by numbers that grow. Errors: TIME_UNREADABLE TOO_FEW_TIMES."""
     if kind.type == "CONSTANT":
         raise ToolkitError("TOO_FEW_TIMES", f'"{kind.name}" orders nothing: {kind.note}', "Name a column whose values differ.")
+    note = None
     if kind.type == "DATE":
+        note = kind.note
         values = parse_dates(cells, kind.date).to_numpy()
     else:
         style = number_style(cells, delimiter)
@@ -87,4 +99,4 @@ def read_times(cells: pd.Series, kind: ColumnType, delimiter: str) -> Times:
             f'{unknown:,} of {len(values):,} rows have no time in "{kind.name}" that can be read',
             f"Fill them in, drop these rows, or name another column; up to {_MOST_UNKNOWN_TIMES:.0%} may be unknown.",
         )
-    return Times(kind.name, values, unknown)
+    return Times(kind.name, values, unknown, note)

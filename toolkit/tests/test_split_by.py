@@ -165,6 +165,12 @@ def test_a_job_by_time_says_from_when_on_rows_are_sealed_and_keeps_the_date_as_a
     assert holdout.X["day"].min() > train.X["day"].max()
 
 
+def test_dates_that_may_be_others_are_told_even_where_they_are_no_feature(job: JobFolder) -> None:
+    rows = [[f"{1 + i % 12:02d}/{1 + i // 12:02d}/2023", str(i % 7), str(i * 1.5)] for i in range(120)]
+    found = job.write_rows(["day", "x", "y"], rows).profile("y", timeColumn="day", ignoreColumns=["day"])
+    assert "AMBIGUOUS_TIME" in [entry["code"] for entry in found["warnings"]]
+
+
 def test_a_column_left_out_of_the_features_still_splits_by_time(job: JobFolder) -> None:
     rows = [[str(1_600_000_000 + 60 * (i % 50)), str(i % 7), str(i * 1.5)] for i in range(100)]
     job.write_rows(["stamp", "x", "y"], rows).profile("y", timeColumn="stamp", ignoreColumns=["stamp"])
