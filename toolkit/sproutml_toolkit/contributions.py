@@ -38,7 +38,8 @@ def contributions(
     rows: pd.DataFrame,
     answers: np.ndarray,
     outputs: np.ndarray | None,
-    background: pd.DataFrame,
+    X: pd.DataFrame,
+    order: np.ndarray,
     groups: list[list[str]],
     speed: Speed,
     seed: int,
@@ -47,27 +48,25 @@ def contributions(
     """Contributions of each group of columns to the answers for `rows`; None when even 12 walks take over thrice `seconds`.
 
     answers: (rows,) the model's answer to each row. outputs: (rows,) the class each answer is the probability of, or None for
-    values. background: rows to start from, ordered so that evenly spaced ones are a fair picture of the whole (see sampling).
-    groups: columns that are taken over together; every column the model uses is in one.
+    values. X: rows to start from; order: their positions, such that evenly spaced ones are a fair picture (see sampling).
+    groups: columns that are taken over together; every column is in one.
     """
     steps = len(groups) - 1  # the last step ends at the row itself, whose answer is known
     per_walk = len(rows) * steps + 1
-    most = min(_MOST_WALKS, _CELLS_PER_CALL // (per_walk * rows.shape[1]), len(background))
+    most = min(_MOST_WALKS, _CELLS_PER_CALL // (per_walk * rows.shape[1]), len(X))
     if steps < 1 or most < _FEWEST_WALKS or speed.rows_within(3 * seconds) < _FEWEST_WALKS * per_walk:
         return None
     walks = min(most, max(_FEWEST_WALKS, speed.rows_within(seconds) // per_walk)) // 2 * 2
     rng = np.random.default_rng(seed)
-    starts = background.iloc[evenly_spaced(len(background), walks)]
-    starts = starts.iloc[rng.permutation(walks)].reset_index(drop=True)
+    starts = X.iloc[rng.permutation(order[evenly_spaced(len(X), walks)])].reset_index(drop=True)
     # Each order is walked once forth and once back: what one says of early columns the other says of late ones.
     forth = [rng.permutation(len(groups)) for _ in range(walks // 2)]
     orders = [order for pair in zip(forth, (order[::-1] for order in forth), strict=True) for order in pair]
 
     stack = [starts]
     for position in range(len(rows)):
-        taken = rows.iloc[[position] * walks].reset_index(drop=True)
-        for step in range(1, len(groups)):
-            stack.append(_mixed(starts, taken, groups, [order[:step] for order in orders]))
+        both = pd.concat([starts, rows.iloc[[position]]], ignore_index=True)
+        stack += [_mixed(both, groups, [order[:step] for order in orders]) for step in range(1, len(groups))]
     scores = model.predict_scores(pd.concat(stack, ignore_index=True))
     base, moved, error = [], [], []
     for position in range(len(rows)):
@@ -84,13 +83,11 @@ def contributions(
     return Contributions(np.array(base), np.array(moved), np.array(error), walks)
 
 
-def _mixed(starts: pd.DataFrame, row: pd.DataFrame, groups: list[list[str]], taken: list[np.ndarray]) -> pd.DataFrame:
-    """The starts, each with the row's values in the groups its walk has taken over so far."""
-    over = np.zeros((len(starts), len(groups)), dtype=bool)
+def _mixed(both: pd.DataFrame, groups: list[list[str]], taken: list[np.ndarray]) -> pd.DataFrame:
+    """The starts, each with the explained row's values in the groups its walk has taken over so far; `both` is they and it."""
+    explained = len(both) - 1
+    sources = np.tile(np.arange(explained), (len(groups), 1))
     for walk, numbers in enumerate(taken):
-        over[walk, numbers] = True
-    mixed = starts.copy(deep=False)
-    for number, names in enumerate(groups):
-        for name in names:
-            mixed[name] = starts[name].where(~over[:, number], row[name])
-    return mixed
+        sources[numbers, walk] = explained
+    parts = [both[names].iloc[source].reset_index(drop=True) for names, source in zip(groups, sources, strict=True)]
+    return pd.concat(parts, axis=1)[both.columns]

@@ -56,6 +56,7 @@ class _Grid:
 def partial_dependence(
     model: Scorer,
     X: pd.DataFrame,
+    order: np.ndarray,
     features: list[dict[str, Any]],
     outputs: list[tuple[int, str]] | None,
     speed: Speed,
@@ -63,9 +64,9 @@ def partial_dependence(
 ) -> Dependence:
     """Curves of the first four of `features` that have any, over some of the rows `X`.
 
-    X: ordered so that evenly spaced rows are a fair picture of the whole (see sampling). features: the plan's entries, the most
-    important first. outputs: (class number, label) of the classes to follow, or None for a regression. Takes about `seconds`,
-    and thrice that before it gives a column up.
+    order: positions of the rows, such that evenly spaced ones are a fair picture of all (see sampling). features: the plan's
+    entries, the most important first. outputs: (class number, label) of the classes to follow, or None for a regression. Takes
+    about `seconds`, and thrice that before it gives a column up.
     """
     grids = [grid for feature in features for grid in [_grid(feature, X[feature["name"]])] if grid is not None][:_MOST_FEATURES]
     wanted = [grid.feature for grid in grids]
@@ -76,7 +77,8 @@ def partial_dependence(
         return Dependence([], 0, unmeasured)
     points = sum(len(grid.values) for grid in grids)
     count = min(len(X), _MOST_ROWS, max(_FEWEST_ROWS, speed.rows_within(seconds) // points))
-    answers = np.concatenate([model.predict_scores(batch) for batch in _batches(X.iloc[evenly_spaced(len(X), count)], grids)])
+    rows = X.iloc[order[evenly_spaced(len(X), count)]]
+    answers = np.concatenate([model.predict_scores(batch) for batch in _batches(rows, grids)])
     curves = answers.reshape(points, count, -1)
     found, place = [], 0
     for grid in grids:

@@ -50,16 +50,16 @@ def explain(model: Scorer, job: Job, train: Table, holdout: Table, scores: np.nd
     importances = [asdict(entry) for entry in found.entries if np.isfinite([entry.mean, entry.low, entry.high]).all()]
     main = _main_features(importances, job.features)
 
-    by_target = train.X.iloc[target_order(train.y, job.seed)]
+    order = target_order(train.y, job.seed)
     emit_progress(0.75, "following how its answers change with the main columns")
     followed = _followed_classes(job, train.y)
-    dependence = partial_dependence(model, by_target, main, followed, speed, _DEPENDENCE_SHARE * time_limit)
+    dependence = partial_dependence(model, train.X, order, main, followed, speed, _DEPENDENCE_SHARE * time_limit)
     if dependence.unmeasured:
         cut.append(f"how answers change with {_some(dependence.unmeasured)} was not followed: the model answers too slowly")
     emit_progress(0.85, "looking at single sealed rows")
-    shown = _examples(model, job, by_target, holdout, scores, main, speed, _CONTRIBUTIONS_SHARE * time_limit)
+    shown = _examples(model, job, train.X, order, holdout, scores, main, speed, _CONTRIBUTIONS_SHARE * time_limit)
     if shown["walks"] == 0:
-        cut.append("what moved the answers to single rows was not worked out: the model is too slow, or the rows are too few")
+        cut.append("what moved the answers to single rows was not worked out: the model is too slow, or the table too wide or too short")
     for words in cut:
         emit_log("INFO", words)
     return {
@@ -87,8 +87,8 @@ def _followed_classes(job: Job, y: np.ndarray) -> list[tuple[int, str]] | None:
 
 
 def _examples(
-    model: Scorer, job: Job, by_target: pd.DataFrame, holdout: Table, scores: np.ndarray, main: list[dict[str, Any]],
-    speed: Speed, seconds: float,
+    model: Scorer, job: Job, X: pd.DataFrame, order: np.ndarray, holdout: Table, scores: np.ndarray,
+    main: list[dict[str, Any]], speed: Speed, seconds: float,
 ) -> dict[str, Any]:  # fmt: skip
     """{columns, others, walks, rows: [{row, kind, cells, actual, answer, probability, base, moved, error}]}.
 
@@ -99,11 +99,12 @@ def _examples(
     chosen = choose_examples(holdout.y, scores)
     positions = np.array([example.position for example in chosen])
     names = [feature["name"] for feature in (main or job.features)[:_MOST_SHOWN]]
-    rest = [feature["name"] for feature in job.features if feature["name"] not in names]
+    rest = [name for name in holdout.X.columns if name not in names]
     groups = [[name] for name in names] + ([rest] if rest else [])
     outputs = None if job.classes is None else labels(scores[positions])
     answers = scores[positions] if outputs is None else scores[positions, outputs]
-    found = contributions(model, holdout.X.iloc[positions], answers, outputs, by_target, groups, speed, job.seed, seconds)
+    explained = holdout.X.iloc[positions]
+    found = contributions(model, explained, answers, outputs, X, order, groups, speed, job.seed, seconds)
     rows = []
     for place, example in enumerate(chosen):
         actual, code = holdout.y[example.position], None if outputs is None else int(outputs[place])
@@ -119,7 +120,7 @@ def _examples(
             "error": found.error[place].tolist() if found else None,
         }
         rows.append(row)
-    return {"columns": names, "others": len(rest), "walks": found.walks if found else 0, "rows": rows}
+    return {"columns": names, "others": len(job.features) - len(names), "walks": found.walks if found else 0, "rows": rows}
 
 
 def _plain(value: Any) -> Any:

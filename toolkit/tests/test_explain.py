@@ -34,6 +34,7 @@ X = pd.DataFrame(
 )
 X.loc[::7, "size"] = np.nan
 X.loc[::9, "kind"] = None
+ORDER = np.arange(ROWS)
 FEATURES = [
     {"name": name, "kind": kind}
     for name, kind in (
@@ -53,7 +54,7 @@ class Additive:
 
 
 def test_a_curve_is_the_models_average_answer_with_the_column_set() -> None:
-    found = partial_dependence(Additive(), X, FEATURES, None, QUICK, seconds=1.0)
+    found = partial_dependence(Additive(), X, ORDER, FEATURES, None, QUICK, seconds=1.0)
     by_name = {entry["feature"]: entry for entry in found.features}
     size = by_name["size"]
     assert np.diff(size["curves"][0]["mean"]) == pytest.approx(3 * np.diff(size["values"]))
@@ -65,19 +66,19 @@ def test_a_curve_is_the_models_average_answer_with_the_column_set() -> None:
 
 
 def test_a_column_is_drawn_where_its_values_can_be_listed() -> None:
-    found = partial_dependence(Additive(), X, FEATURES, None, QUICK, seconds=1.0)
+    found = partial_dependence(Additive(), X, ORDER, FEATURES, None, QUICK, seconds=1.0)
     assert [entry["feature"] for entry in found.features] == ["size", "kind", "day", "flag"]
     assert found.features[2]["values"][0].startswith("2020-01")
     assert found.rows == 200
 
 
 def test_a_slow_model_gets_fewer_rows_then_fewer_columns_and_they_are_named() -> None:
-    some = partial_dependence(Additive(), X, FEATURES, None, Speed(0.0, 1e-3), seconds=0.7)
+    some = partial_dependence(Additive(), X, ORDER, FEATURES, None, Speed(0.0, 1e-3), seconds=0.7)
     assert len(some.features) == 4 and some.rows < 50
-    few = partial_dependence(Additive(), X, FEATURES, None, Speed(0.0, 1e-3), seconds=0.1)
+    few = partial_dependence(Additive(), X, ORDER, FEATURES, None, Speed(0.0, 1e-3), seconds=0.1)
     assert [entry["feature"] for entry in few.features] == ["size", "kind"][: len(few.features)]
     assert few.unmeasured == ["size", "kind", "day", "flag"][len(few.features) :]
-    none = partial_dependence(Additive(), X, FEATURES, None, Speed(5.0, 1e-3), seconds=0.1)
+    none = partial_dependence(Additive(), X, ORDER, FEATURES, None, Speed(5.0, 1e-3), seconds=0.1)
     assert none.features == [] and none.unmeasured == ["size", "kind", "day", "flag"]
 
 
@@ -85,7 +86,7 @@ GROUPS = [["size"], ["kind"], ["self"], ["owner", "story", "day", "flag"]]
 
 
 def explained(model, rows: pd.DataFrame, speed: Speed = QUICK, seconds: float = 1.0):
-    return contributions(model, rows, model.predict_scores(rows), None, X, GROUPS, speed, SEED, seconds)
+    return contributions(model, rows, model.predict_scores(rows), None, X, ORDER, GROUPS, speed, SEED, seconds)
 
 
 def test_a_column_contributes_its_own_effect_less_its_average_effect() -> None:
@@ -118,7 +119,7 @@ def test_average_and_contributions_add_up_to_the_answer(seed: int, positions: li
     model, rows = Tangled(seed), X.iloc[positions]
     outputs = np.arange(len(positions)) % 2
     answers = model.predict_scores(rows)[np.arange(len(positions)), outputs]
-    found = contributions(model, rows, answers, outputs, X, GROUPS, QUICK, SEED, 1.0)
+    found = contributions(model, rows, answers, outputs, X, ORDER, GROUPS, QUICK, SEED, 1.0)
     assert found is not None
     assert found.base + found.moved.sum(axis=1) == pytest.approx(answers)
 

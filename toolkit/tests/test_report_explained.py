@@ -55,6 +55,7 @@ def test_the_sentence_is_on_the_class_that_changes_most_and_surely() -> None:
 
 def test_rows_that_go_the_other_way_are_mentioned() -> None:
     assert said(curve([0.1, 0.8], agreement=0.6)).endswith("; for 40% of the rows it is the other way round.")
+    assert "other way" not in said(curve([0.9, 0.2, 0.8, 0.1], agreement=0.6))
 
 
 def test_a_label_that_says_nothing_alone_stands_with_its_column() -> None:

@@ -17,6 +17,7 @@ _WOBBLE = 0.1
 _FLAT = 0.02
 #: A stretch this short of all values, in which four fifths of the change lie, is worth naming.
 _STEEP = 0.6
+_NO_SHAPE = "in no simple way"
 _KINDS = {
     "SURE_RIGHT": "Sure and right", "SURE_WRONG": "Sure and wrong", "UNSURE": "Least sure",
     "BEST": "Closest", "TYPICAL": "Typical", "WORST": "Furthest off",
@@ -67,7 +68,7 @@ def how_it_changes(feature: dict[str, Any], target: str, spread: float) -> str:
         text = f"{subject} is {most} with {name} = {values[top]} ({said[top]}), {least} with {values[bottom]} ({said[bottom]})"
     else:
         text = _along(mean, [_place(value) for value in feature["values"]], values, said, subject, name, is_class)
-    if curve["agreement"] < 0.8:
+    if curve["agreement"] < 0.8 and _NO_SHAPE not in text:
         text += f"; for {1 - curve['agreement']:.0%} of the rows it is the other way round"
     return text + "."
 
@@ -101,7 +102,7 @@ def _along(
             f"{subject} is {least} around {name} = {values[bottom]} ({said[bottom]}), {said[0]} at {values[0]} and "
             f"{said[-1]} at {values[-1]}"
         )
-    return f"{subject} changes with {name} in no simple way: it goes between {said[bottom]} and {said[top]}"
+    return f"{subject} changes with {name} {_NO_SHAPE}: it goes between {said[bottom]} and {said[top]}"
 
 
 def _examples(examples: dict[str, Any], is_regression: bool) -> dict[str, Any]:
