@@ -22,7 +22,8 @@ export const TrainingResult = builder
         description: 'Cross-validated score, which the search has seen.',
       }),
       holdoutScore: t.exposeFloat('holdoutScore', {
-        description: 'Score on sealed rows no agent ever saw, computed once by the server.',
+        description:
+          'Score on sealed rows no agent ever saw, computed once by the server. Null until then, without sealed rows, and where they leave the metric undefined.',
         nullable: true,
       }),
       holdoutInterval: t.expose('holdoutInterval', {
