@@ -96,7 +96,7 @@ export class ScriptedToolkit implements Toolkit {
           holdoutRows: rows * 0.2,
           folds: request.folds ?? 8,
           stratified: true,
-          decisions: ['Sealed are 3 of the 15 groups of "who": none is seen in training.'],
+          decisions: ['3 of the 15 groups of "who" are sealed, unseen in training.'],
           warnings: [{ code: 'FEW_GROUPS', message: 'only 3 groups are sealed' }],
         };
       case 'prepare':

@@ -46,7 +46,7 @@ describe('a job of the team', () => {
       const profile = toolkit.calls.find(({ command }) => command === 'profile');
       expect(profile?.request).toMatchObject(options);
       const sealed = store.ofType('StepFinished').find(({ tool }) => tool === 'split_table');
-      expect(sealed?.message).toContain('Sealed are 3 of the 15 groups of "who"');
+      expect(sealed?.message).toContain('3 of the 15 groups of "who" are sealed');
       const warnings = store.ofType('LogWritten').map(({ message }) => message);
       expect(warnings).toContain('only 3 groups are sealed');
     }

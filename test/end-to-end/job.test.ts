@@ -159,7 +159,7 @@ describe('a table whose rows belong together', () => {
     const updates = await user.untilEnded(id);
     expect(updates.at(-1)?.job).toMatchObject({ status: 'SUCCEEDED' });
     expect(updates.map(({ event }) => event?.message)).toContainEqual(
-      expect.stringContaining('Sealed are 1 of the 3 groups of "year"'),
+      expect.stringContaining('1 of the 3 groups of "year" is sealed'),
     );
     const predictions = (await user.artifacts(id)).find(({ name }) => name === 'predictions.csv');
     const path = join(folder.path, 'grouped.csv');

@@ -62,11 +62,12 @@ class ByGroup:
     def say(self, held: np.ndarray, kept: np.ndarray, folds: int) -> list[str]:
         """How rows were split, in sentences."""
         numbers, column = self.groups.numbers, self.groups.column
-        together = f'All rows of one "{column}" are in the same of the {folds} folds.'
+        together = f'No value of "{column}" is in two of the {folds} folds.'
         if len(held) == 0:
             return [together]
         sealed, everyone = len(np.unique(numbers[held])), len(np.unique(numbers))
-        return [f'Sealed are {sealed:,} of the {everyone:,} groups of "{column}": none is seen in training.', together]
+        verb = "is" if sealed == 1 else "are"
+        return [f'{sealed:,} of the {everyone:,} groups of "{column}" {verb} sealed, unseen in training.', together]
 
     def warnings(self, held: np.ndarray, kept: np.ndarray) -> list[dict[str, str]]:
         """What makes the score of a few groups uncertain."""

@@ -69,8 +69,8 @@ class ByTime:
             return [blocks]
         first = _written(self.times.values[held].min())
         share = len(held) / (len(held) + len(kept))
-        latest = f'Sealed are the latest {share:.0%} of rows, from {first} of "{self.times.column}" on'
-        return [f"{latest}: training sees only earlier ones.", blocks]
+        latest = f'The latest {share:.0%} of rows are sealed, from {first} of "{self.times.column}" on'
+        return [f"{latest}; training sees only earlier ones.", blocks]
 
     def warnings(self, held: np.ndarray, kept: np.ndarray) -> list[dict[str, str]]:
         """None of its own."""

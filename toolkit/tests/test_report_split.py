@@ -12,8 +12,8 @@ from test_report import page_of
     ("job", "said"),
     [
         (houses, "Rows were split by chance"),
-        (grouped, 'of the 40 groups of "patient": none is seen in training.'),
-        (timed, 'Sealed are the latest 20% of rows, from 2024-06-09 of "day" on'),
+        (grouped, 'of the 40 groups of "patient" are sealed, unseen in training.'),
+        (timed, 'The latest 20% of rows are sealed, from 2024-06-09 of "day" on'),
     ],
 )
 def test_the_page_says_how_rows_were_split(job, said: str) -> None:

@@ -135,7 +135,7 @@ def test_a_job_by_group_keeps_each_together_and_learns_nothing_from_its_name(job
     assert list(train.X.columns) == ["x"]
     assert not set(train.row_ids % 15) & set(holdout.row_ids % 15)
     assert all(len(set(folds[train.row_ids % 15 == patient])) <= 1 for patient in range(15))
-    assert 'Sealed are 3 of the 15 groups of "patient"' in result["decisions"][0]
+    assert '3 of the 15 groups of "patient" are sealed' in result["decisions"][0]
     assert [warning["code"] for warning in result["warnings"]] == ["HOLDOUT_TINY", "FEW_GROUPS"]
     job.profile("y")
     assert "by chance" in job.split()["decisions"][0], "a column named before is forgotten"
@@ -158,7 +158,7 @@ def diary(rows: int = 100) -> list[list[str]]:
 def test_a_job_by_time_says_from_when_on_rows_are_sealed_and_keeps_the_date_as_a_feature(job: JobFolder) -> None:
     job.write_rows(["day", "x", "y"], diary()).profile("y", timeColumn="day")
     result = job.split()
-    assert result["decisions"][0].startswith('Sealed are the latest 20% of rows, from 2023-03-22 of "day" on')
+    assert result["decisions"][0].startswith('The latest 20% of rows are sealed, from 2023-03-22 of "day" on')
     assert (result["stratified"], result["folds"]) == (False, 8)
     with job.inside():
         train, holdout = workspace.load_train(), workspace.load_holdout()
