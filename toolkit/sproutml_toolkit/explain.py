@@ -15,7 +15,7 @@ from .examples import choose_examples
 from .importance import Importances, permutation_importance
 from .metrics import labels
 from .sampling import target_order
-from .speed import Speed, measure_speed
+from .speed import TimedModel
 from .wire import emit_log, emit_progress
 from .workspace import Scorer, Table
 
@@ -42,10 +42,13 @@ def explain(model: Scorer, job: Job, train: Table, holdout: Table, scores: np.nd
 
     `scores` are the model's for the sealed rows, already known. Deterministic for the job's seed as long as the time suffices.
     """
-    speed = measure_speed(model, holdout.X)
+    timed = TimedModel(model)
+    timed.warm_up(holdout.X)
     emit_progress(0.5, "shuffling one column at a time to see what the model relies on")
     names = [feature["name"] for feature in job.features]
-    found = permutation_importance(model, holdout.X, holdout.y, scores, job.metric, names, speed, job.seed, time_limit)
+    found = permutation_importance(
+        timed, holdout.X, holdout.y, scores, job.metric, names, timed.speed(), job.seed, time_limit
+    )
     cut = _cut_importances(found, len(holdout))
     importances = [asdict(entry) for entry in found.entries if np.isfinite([entry.mean, entry.low, entry.high]).all()]
     main = _main_features(importances, job.features)
@@ -53,11 +56,11 @@ def explain(model: Scorer, job: Job, train: Table, holdout: Table, scores: np.nd
     order = target_order(train.y, job.seed)
     emit_progress(0.75, "following how its answers change with the main columns")
     followed = _followed_classes(job, train.y)
-    dependence = partial_dependence(model, train.X, order, main, followed, speed, _DEPENDENCE_SHARE * time_limit)
+    dependence = partial_dependence(timed, train.X, order, main, followed, timed.speed(), _DEPENDENCE_SHARE * time_limit)
     if dependence.unmeasured:
         cut.append(f"how answers change with {_some(dependence.unmeasured)} was not followed: the model answers too slowly")
     emit_progress(0.85, "looking at single sealed rows")
-    shown = _examples(model, job, train.X, order, holdout, scores, main, speed, _CONTRIBUTIONS_SHARE * time_limit)
+    shown = _examples(timed, job, train.X, order, holdout, scores, main, _CONTRIBUTIONS_SHARE * time_limit)
     if shown["walks"] == 0:
         cut.append("what moved the answers to single rows was not worked out: the model is too slow, or the table too wide or too short")
     for words in cut:
@@ -87,8 +90,8 @@ def _followed_classes(job: Job, y: np.ndarray) -> list[tuple[int, str]] | None:
 
 
 def _examples(
-    model: Scorer, job: Job, X: pd.DataFrame, order: np.ndarray, holdout: Table, scores: np.ndarray,
-    main: list[dict[str, Any]], speed: Speed, seconds: float,
+    timed: TimedModel, job: Job, X: pd.DataFrame, order: np.ndarray, holdout: Table, scores: np.ndarray,
+    main: list[dict[str, Any]], seconds: float,
 ) -> dict[str, Any]:  # fmt: skip
     """{columns, others, walks, rows: [{row, kind, cells, actual, answer, probability, base, moved, error}]}.
 
@@ -104,7 +107,7 @@ def _examples(
     outputs = None if job.classes is None else labels(scores[positions])
     answers = scores[positions] if outputs is None else scores[positions, outputs]
     explained = holdout.X.iloc[positions]
-    found = contributions(model, explained, answers, outputs, X, order, groups, speed, job.seed, seconds)
+    found = contributions(timed, explained, answers, outputs, X, order, groups, timed.speed(), job.seed, seconds)
     rows = []
     for place, example in enumerate(chosen):
         actual, code = holdout.y[example.position], None if outputs is None else int(outputs[place])

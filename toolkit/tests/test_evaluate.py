@@ -14,7 +14,7 @@ from sproutml_toolkit.caveats import caveats
 from sproutml_toolkit.importance import permutation_importance
 from sproutml_toolkit.metrics import METRICS_OF_TASK, is_lower_better, score
 from sproutml_toolkit.slices import worst_slices
-from sproutml_toolkit.speed import measure_speed
+from sproutml_toolkit.speed import TimedModel
 
 JOBS = [penguins, hostile, houses]
 
@@ -41,7 +41,26 @@ def test_gives_the_trial_the_same_validation_score_as_training_did(job, monkeypa
 def test_says_the_same_twice(monkeypatch) -> None:
     monkeypatch.chdir(houses())
     request = {"trialId": "e", "holdout": True, "seed": SEED, "timeLimitSeconds": 60}
-    assert json.dumps(evaluate.run(request)) == json.dumps(evaluate.run(request))
+    found = []
+    for _ in range(2):
+        result = json.dumps(evaluate.run(request))
+        found.append((result, evaluate.HOLDOUT_EVALUATION.read_bytes()))
+    assert found[0] == found[1]
+    kept = json.loads(found[0][1])
+    assert kept["partialDependence"] and kept["learningCurve"] and kept["examples"]["walks"] and not kept["cut"]
+
+
+def test_a_model_too_slow_for_its_explanations_is_said_to_be(monkeypatch) -> None:
+    monkeypatch.chdir(houses())
+    before = evaluate.HOLDOUT_EVALUATION.read_bytes()
+    try:
+        evaluate.run({"trialId": "e", "holdout": True, "seed": SEED, "timeLimitSeconds": 1e-6})
+        kept = json.loads(evaluate.HOLDOUT_EVALUATION.read_bytes())
+    finally:
+        evaluate.HOLDOUT_EVALUATION.write_bytes(before)
+    assert kept["partialDependence"] is None and kept["examples"]["walks"] == 0
+    assert any("answers too slowly" in words for words in kept["cut"])
+    assert kept["holdout"] is not None and len(kept["examples"]["rows"]) == 6
 
 
 def test_never_opens_the_sealed_rows_unless_asked(tmp_path: Path, monkeypatch) -> None:
@@ -74,11 +93,12 @@ def test_stops_measuring_importance_when_its_time_is_out_and_names_what_is_left(
 
     clock = [0.0]  # one look at every column would take 50 s
     columns = {f"c{number}": np.random.default_rng(number).normal(size=300) for number in range(50)}
-    model, X = Slow(), pd.DataFrame(columns)
+    model, X = TimedModel(Slow()), pd.DataFrame(columns)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sproutml_toolkit.importance.time.monotonic", lambda: clock[0])
+        model.warm_up(X)
         found = permutation_importance(
-            model, X, X["c0"].to_numpy(), X["c0"].to_numpy(), "RMSE", list(X), measure_speed(model, X), SEED, time_limit_seconds=10.0
+            model, X, X["c0"].to_numpy(), X["c0"].to_numpy(), "RMSE", list(X), model.speed(), SEED, time_limit_seconds=10.0
         )
     assert clock[0] < 33
     assert found.rows == 100
