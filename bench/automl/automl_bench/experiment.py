@@ -114,7 +114,7 @@ def _predictions(scratch: Path, dataset: Dataset, test: pd.DataFrame) -> np.ndar
 
 def _call(command: tuple[str, ...], verb: str, scratch: Path, limit: float, log: Path, record: dict) -> dict:
     """Run one half of a system; what it leaves in `VERB.json`. Raises TIMED_OUT or SYSTEM_FAILED with the log's last line."""
-    environment = {**os.environ, "TMPDIR": str(scratch), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "TMPDIR": str(scratch)}
     watched = run_watched(
         [*command, verb, str(scratch)], limit_seconds=limit, log=log, folder=scratch, environment=environment
     )
