@@ -108,13 +108,14 @@ def _examples(
     answers = scores[positions] if outputs is None else scores[positions, outputs]
     explained = holdout.X.iloc[positions]
     found = contributions(timed, explained, answers, outputs, X, order, groups, timed.speed(), job.seed, seconds)
+    kinds = {feature["name"]: feature["kind"] for feature in job.features}
     rows = []
     for place, example in enumerate(chosen):
         actual, code = holdout.y[example.position], None if outputs is None else int(outputs[place])
         row = {
             "row": int(holdout.row_ids[example.position]),
             "kind": example.kind,
-            "cells": [_plain(holdout.X[name].iloc[example.position]) for name in names],
+            "cells": [_plain(holdout.X[name].iloc[example.position], kinds[name]) for name in names],
             "actual": float(actual) if job.classes is None else job.classes[actual],
             "answer": float(answers[place]) if job.classes is None else job.classes[code],
             "probability": None if job.classes is None else float(answers[place]),
@@ -126,10 +127,12 @@ def _examples(
     return {"columns": names, "others": len(job.features) - len(names), "walks": found.walks if found else 0, "rows": rows}
 
 
-def _plain(value: Any) -> Any:
-    """A cell as JSON holds it: a number, a date's or another text, or null."""
+def _plain(value: Any, kind: str) -> Any:
+    """A cell as JSON holds it: a number, text (a date's, yes or no for a flag, its own) or null."""
     if pd.isna(value):
         return None
+    if kind == "flag":
+        return "yes" if value else "no"
     if isinstance(value, pd.Timestamp):
         return f"{value:%Y-%m-%d}"
     return float(value) if isinstance(value, float) else str(value)

@@ -1,6 +1,7 @@
 """The explanations' sentences: plain, and never more than the numbers bear out."""
 
 import re
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_report import page_of
 
+from sproutml_toolkit.plots import partial_dependence
 from sproutml_toolkit.report.explained import how_it_changes, more_rows
 
 
@@ -82,3 +84,18 @@ def test_the_page_tells_of_single_rows_and_of_more_rows(job) -> None:
     assert ("Closest" in text) == (job is houses)
     assert ("Sure and right" in text) == (job is not houses)
     assert "from the model's average" in text
+
+
+def test_the_picture_of_many_long_named_classes_keeps_every_name_inside() -> None:
+    labels = [f"a rather long name of class {number}" for number in range(6)]
+    feature = {"feature": "x", "kind": "number", "values": [0.0, 1.0], "curves": [curve([0.1, 0.2], label) for label in labels]}
+    plot = partial_dependence({"rows": 20, "features": [feature]}, "y", "probability")
+    root = ElementTree.fromstring(plot.svg)
+    width = float(root.get("viewBox").split()[2])
+    names = [text for text in root.iter("{http://www.w3.org/2000/svg}text") if (text.text or "").startswith("a rather")]
+    places = [float(text.get("x")) for text in names]
+    assert len(names) == 6 and min(places) > 0 and max(places) + 100 < width
+
+
+def test_there_is_no_picture_without_a_curve() -> None:
+    assert partial_dependence({"rows": 0, "features": []}, "y", "probability") is None

@@ -27,13 +27,18 @@ def partial_dependence(found: dict[str, Any], target: str, answer: str) -> Plot 
     alone = len(outputs) == 1
     is_probability = outputs[0] is not None
     crowded = any(_is_crowded(_names(feature)) for feature in features)
-    above, below = 0.05 if alone else 0.35, 0.85 if crowded else 0.4
+    names = [label(output, 22) for output in outputs]
+    abreast = len(names) if sum(map(len, names)) + 6 * len(names) <= 80 else 3
+    above = 0.05 if alone else 0.15 + 0.22 * -(-len(names) // abreast)
+    below = 0.85 if crowded else 0.4
+    highest = max(0.01, *(max(curve["high" if alone else "mean"]) for feature in features for curve in feature["curves"]))
     with panels(len(features), min(_ACROSS, len(features)), above, below) as (figure, subplots):
         for place, (feature, subplot) in enumerate(zip(features, subplots, strict=True)):
             lines = _draw(subplot, feature, alone)
             subplot.set_title(label(feature["feature"], 34), fontsize=10, loc="left")
             if is_probability:
-                subplot.set_ylim(-0.02, 1.02)
+                # Small probabilities of many classes would all lie on the floor of the whole scale.
+                subplot.set_ylim(*((-0.02, 1.02) if highest > 0.6 else (-0.02 * highest, 1.1 * highest)))
                 subplot.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0%}"))
             else:
                 subplot.yaxis.set_major_locator(MaxNLocator(5))
@@ -41,8 +46,7 @@ def partial_dependence(found: dict[str, Any], target: str, answer: str) -> Plot 
             if place % _ACROSS == 0:
                 subplot.set_ylabel(label(answer, 34))
         if not alone:
-            names = [label(output, 64 // len(outputs)) for output in outputs]
-            figure.legend(lines, names, loc="upper center", ncols=len(names), columnspacing=1.4)
+            figure.legend(lines, names, loc="upper center", ncols=abreast, columnspacing=1.4, borderaxespad=0.1)
         said = "; ".join(_in_words(feature, is_probability) for feature in features)
         of = label(outputs[0] if is_probability else target) if alone else "each class"
         alt = f"Partial dependence of {of} over {found['rows']} rows. {said}."

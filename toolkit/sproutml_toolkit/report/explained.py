@@ -213,7 +213,9 @@ def _cell(value: Any) -> str:
 def _figures(value: float, figures: int = 3) -> str:
     """A number to so many significant figures, without zeros at its end that say nothing."""
     text = words.number(float(f"{value:.{figures}g}"))
-    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
+    if "e" in text:
+        return f"{value:.{figures}g}".replace("-", "−")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _sentence(text: str) -> str:
