@@ -67,13 +67,21 @@ def test_a_label_that_says_nothing_alone_stands_with_its_column() -> None:
 
 
 @pytest.mark.parametrize(
-    ("verdict", "cut", "start"),
-    [("HELPS", 0.064, "More rows would likely help"), ("FLAT", 0.004, "More rows of the same kind would hardly"), ("UNSURE", 0.3, "Whether")],
+    ("verdict", "cut", "low", "start"),
+    [
+        ("HELPS", 0.064, 0.03, "More rows would likely help"),
+        ("FLAT", 0.004, -0.01, "More rows of the same kind would hardly"),
+        ("UNSURE", 0.017, 0.002, "More rows may help a little"),
+        ("UNSURE", 0.3, -0.2, "Whether more rows would help cannot be told"),
+    ],
 )
-def test_more_rows_are_promised_nothing_the_folds_do_not_show(verdict: str, cut: float, start: str) -> None:
-    text = more_rows({"half": 120, "rows": 240, "cut": cut, "verdict": verdict})
+def test_more_rows_are_promised_nothing_the_folds_do_not_show(verdict: str, cut: float, low: float, start: str) -> None:
+    text = more_rows({"half": 120, "rows": 240, "cut": cut, "low": low, "verdict": verdict})
     assert text.startswith(start) and "240" in text and "120" in text
-    assert ("6.4%" in text) == (verdict == "HELPS")
+    assert ("%" in text) == (cut < 0.1)
+
+
+def test_rows_that_could_not_be_halved_are_said_to_be() -> None:
     assert "not looked into" in more_rows(None)
 
 

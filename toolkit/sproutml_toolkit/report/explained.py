@@ -180,6 +180,8 @@ def more_rows(curve: dict[str, Any] | None) -> str:
             f"More rows of the same kind would hardly help: {rows} instead of {half} to learn from "
             + (f"cut a quick model's error by only about {less}." if curve["cut"] > 0 else "did not cut a quick model's error.")
         )
+    if curve["low"] > 0:
+        return f"More rows may help a little: {rows} instead of {half} to learn from cut a quick model's error by about {less}."
     return (
         f"Whether more rows would help cannot be told: {rows} instead of {half} to learn from changed a quick model's error by no "
         "more than the folds differ among themselves."
