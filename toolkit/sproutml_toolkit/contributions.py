@@ -59,14 +59,14 @@ def contributions(
     walks = min(most, max(_FEWEST_WALKS, speed.rows_within(seconds) // per_walk)) // 2 * 2
     rng = np.random.default_rng(seed)
     starts = X.iloc[rng.permutation(order[evenly_spaced(len(X), walks)])].reset_index(drop=True)
-    # Each order is walked once forth and once back: what one says of early columns the other says of late ones.
+    # Each way is walked once forth and once back: what one says of early columns the other says of late ones.
     forth = [rng.permutation(len(groups)) for _ in range(walks // 2)]
-    orders = [order for pair in zip(forth, (order[::-1] for order in forth), strict=True) for order in pair]
+    ways = [way for there in forth for way in (there, there[::-1])]
 
     stack = [starts]
     for position in range(len(rows)):
         both = pd.concat([starts, rows.iloc[[position]]], ignore_index=True)
-        stack += [_mixed(both, groups, [order[:step] for order in orders]) for step in range(1, len(groups))]
+        stack += [_mixed(both, groups, [way[:step] for way in ways]) for step in range(1, len(groups))]
     scores = model.predict_scores(pd.concat(stack, ignore_index=True))
     base, moved, error = [], [], []
     for position in range(len(rows)):
@@ -74,8 +74,8 @@ def contributions(
         at_start, between = own[:walks], own[walks:].reshape(len(rows), steps, walks)[position]
         path = np.vstack([at_start, between, np.full(walks, answers[position])])
         steps_of = np.empty((walks, len(groups)))
-        for walk, order in enumerate(orders):
-            steps_of[walk, order] = np.diff(path[:, walk])
+        for walk, way in enumerate(ways):
+            steps_of[walk, way] = np.diff(path[:, walk])
         pairs = steps_of.reshape(walks // 2, 2, len(groups)).mean(axis=1)
         base.append(at_start.mean())
         moved.append(pairs.mean(axis=0))

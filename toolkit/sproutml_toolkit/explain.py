@@ -61,8 +61,9 @@ def explain(model: Scorer, job: Job, train: Table, holdout: Table, scores: np.nd
         cut.append(f"how answers change with {_some(dependence.unmeasured)} was not followed: the model answers too slowly")
     emit_progress(0.85, "looking at single sealed rows")
     shown = _examples(timed, job, train.X, order, holdout, scores, main, _CONTRIBUTIONS_SHARE * time_limit)
-    if shown["walks"] == 0:
-        cut.append("what moved the answers to single rows was not worked out: the model is too slow, or the table too wide or too short")
+    if shown["walks"] == 0 and len(job.features) > 1:
+        why = "the model is too slow, or the table too wide or too short"
+        cut.append(f"what moved the answers to single rows was not worked out: {why}")
     for words in cut:
         emit_log("INFO", words)
     return {
@@ -73,9 +74,9 @@ def explain(model: Scorer, job: Job, train: Table, holdout: Table, scores: np.nd
     }
 
 
-def _main_features(importances: list[dict[str, Any]], used: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _main_features(importances: list[dict[str, Any]], features: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The plan's entries of the columns without which the score gets worse, the most important first."""
-    by_name = {feature["name"]: feature for feature in used}
+    by_name = {feature["name"]: feature for feature in features}
     return [by_name[entry["feature"]] for entry in importances if entry["mean"] > 0]
 
 
@@ -95,9 +96,9 @@ def _examples(
 ) -> dict[str, Any]:  # fmt: skip
     """{columns, others, walks, rows: [{row, kind, cells, actual, answer, probability, base, moved, error}]}.
 
-    columns: the main ones, whose values are each row's `cells`; others: how many more the model uses. `moved` and `error` (standard
-    errors) are as in contributions, one per column and last one for all others, in units of `probability` or of the target; null,
-    and walks 0, when they could not be had.
+    columns: the main ones, whose values are each row's `cells`; others: how many more the model uses. `moved` and `error`
+    (standard errors) are as in contributions, one per column and last one for all others, in units of `probability` or of the
+    target; null, and walks 0, when they could not be had.
     """
     chosen = choose_examples(holdout.y, scores)
     positions = np.array([example.position for example in chosen])
