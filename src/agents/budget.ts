@@ -19,8 +19,12 @@ const SECONDS_PER_MILLION_CELLS: Readonly<Record<Family, number>> = {
 /** What any trial costs, however small the table. */
 const FIXED_SECONDS = 0.3;
 
-/** What the last ensemble, the evaluation with permutation importances and the report cost on two busy cores. */
-const WRAP_UP_SECONDS = 5;
+/** What the last ensemble, the scores and the report cost on two busy cores, without what explains the model. */
+const WRAP_UP_SECONDS = 4;
+/** The share of the job that goes into explaining its model, and the seconds below and beyond which that makes no sense. */
+const EXPLAINED_SHARE = 0.03;
+const LEAST_EXPLAINED_SECONDS = 1;
+const MOST_EXPLAINED_SECONDS = 15;
 const WRAP_UP_CELLS_PER_SECOND = 100_000;
 /** Of the search's time, on one core of two: with less, big tables get no strong model; with more, too few kinds. */
 const LARGEST_SHARE = 0.3;
@@ -50,7 +54,14 @@ export class Budget {
   /** Kept back for the last ensemble, the evaluation and the report; grows with the table, at most a third of all. */
   get reserve(): number {
     const { rows, features } = this.#board.size();
-    return Math.min(this.total / 3, WRAP_UP_SECONDS + (rows * features) / WRAP_UP_CELLS_PER_SECOND);
+    const wrapUp = WRAP_UP_SECONDS + this.explanation + (rows * features) / WRAP_UP_CELLS_PER_SECOND;
+    return Math.min(this.total / 3, wrapUp);
+  }
+
+  /** For importances, dependence plots and example rows. */
+  get explanation(): number {
+    const share = this.total * EXPLAINED_SHARE;
+    return Math.min(MOST_EXPLAINED_SECONDS, Math.max(LEAST_EXPLAINED_SECONDS, share));
   }
 
   get searchLeft(): number {

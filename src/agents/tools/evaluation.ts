@@ -67,7 +67,7 @@ export const evaluateModel = agentTool({
       run: (io) =>
         callToolkit(agent, io, {
           command: 'evaluate',
-          request: { trialId, holdout, seed: team.seed },
+          request: { trialId, holdout, seed: team.seed, timeLimitSeconds: team.budget.explanation },
           result: evaluateResult,
           label,
           timeoutSeconds: team.budget.wrapUpSeconds(),
