@@ -19,8 +19,8 @@ const SECONDS_PER_MILLION_CELLS: Readonly<Record<Family, number>> = {
 /** What any trial costs, however small the table. */
 const FIXED_SECONDS = 0.3;
 
-/** What the last ensemble, the scores and the report cost on two busy cores, without what explains the model. */
-const WRAP_UP_SECONDS = 4;
+/** What the last ensemble, the scores and the report cost on two cores, without what explains the model. */
+const WRAP_UP_SECONDS = 2.5;
 /** The share of the job that goes into explaining its model, and the seconds below and beyond which that makes no sense. */
 const EXPLAINED_SHARE = 0.03;
 const LEAST_EXPLAINED_SECONDS = 1;
