@@ -96,19 +96,41 @@ describe('the end of the search', () => {
   });
 });
 
+it('a tuning round for which no time is left is the last one', async () => {
+  // Simple models take next to nothing, so there is always time for some model; but none of those can be tuned.
+  const toolkit = new ScriptedToolkit({ rows: 2_000 });
+  const cheap = ['BASELINE', 'LINEAR', 'KNN'];
+  const secondsPerTrial = (family: string) => (cheap.includes(family) ? 0.1 : 7);
+  const { store, done } = startClocked(toolkit, { secondsPerTrial, timeBudgetSeconds: 60 });
+  await done;
+  expect(store.ofType('StageStarted').filter(({ stage }) => stage === 'TUNING').length).toBe(1);
+  expect(store.result).toMatchObject({ holdoutScore: 0.88 });
+});
+
 /** A job whose clock moves with its trials alone, on one core. */
 function startClocked(
   toolkit: ScriptedToolkit,
-  { secondsPerTrial, timeBudgetSeconds }: { secondsPerTrial: number; timeBudgetSeconds: number },
+  {
+    secondsPerTrial,
+    timeBudgetSeconds,
+  }: {
+    secondsPerTrial: number | ((family: string) => number);
+    timeBudgetSeconds: number;
+  },
 ) {
-  let trained = 0;
-  const elapsedMs = () => trained * secondsPerTrial * 1000;
+  let seconds = 0;
+  const elapsedMs = () => seconds * 1000;
   const clocked: Toolkit = {
     ready: () => toolkit.ready(),
     close: () => toolkit.close(),
     async call(command, request, options) {
       const result = await toolkit.call(command, request, options);
-      if (command === 'train') trained += 1;
+      if (command === 'train') {
+        seconds +=
+          typeof secondsPerTrial === 'number'
+            ? secondsPerTrial
+            : secondsPerTrial((request as { family: string }).family);
+      }
       return result;
     },
   };

@@ -72,6 +72,10 @@ function search(view: View): Moves {
   const now = (unseen ? (tuned.at(-1) ?? trained.at(-1)) : evaluated.at(-1)) ?? null;
   if (now === null) return finalEvaluation('its state could not be read');
 
+  // A round for which nothing fitted would be followed by another, and another.
+  if (unseen && tuned.length > 0 && now.models === evaluated.at(-1)?.models) {
+    return finalEvaluation('no further model fits the time left');
+  }
   const limit = limitReached(now);
   // The final evaluation builds the ensemble too: none of what little is left goes into a round before it.
   if (limit !== null) return finalEvaluation(limit);
