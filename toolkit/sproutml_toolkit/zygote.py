@@ -18,6 +18,7 @@ import selectors
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,6 +69,19 @@ def _import_libraries() -> None:
 def _import_ours(modules: tuple[str, ...]) -> None:
     for module in modules:
         importlib.import_module(f".{module}", __package__)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Nothing said on stderr meanwhile is heard: matplotlib asks for the system's fonts, and a sandbox has none to tell of."""
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nothing:
+        os.dup2(nothing.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 @dataclass
@@ -208,7 +222,8 @@ class _Zygote:
                 self._bury(child, status)
                 self.ended += 1
                 if self.ended == _FIRST_COMMANDS:
-                    _import_ours(_LATER)
+                    with _quiet():
+                        _import_ours(_LATER)
 
     def _bury(self, child: _Child, status: int) -> None:
         """End what is left of the child's group, pass on its last words, and say how it ended."""
