@@ -7,6 +7,7 @@ import { ARTIFACT_KINDS, COLUMN_TYPES, FAMILIES, METRICS, TASKS } from '../domai
 const finite = z.number();
 const interval = z.object({ low: finite, high: finite });
 const coded = z.object({ code: z.string(), message: z.string() });
+const aboutColumns = coded.extend({ columns: z.array(z.string()) });
 
 export const profileResult = z.object({
   rows: z.int(),
@@ -25,7 +26,7 @@ export const profileResult = z.object({
       reason: z.string().nullable(),
     }),
   ),
-  warnings: z.array(coded.extend({ columns: z.array(z.string()) })),
+  warnings: z.array(aboutColumns),
   decisions: z.array(z.string()),
 });
 export type ProfileResult = z.output<typeof profileResult>;
@@ -44,6 +45,7 @@ export const prepareResult = z.object({
   features: z.array(z.object({ name: z.string(), type: z.string(), treatment: z.string() })),
   dropped: z.array(z.object({ name: z.string(), reason: z.string() })),
   decisions: z.array(z.string()),
+  warnings: z.array(aboutColumns),
   estimates: z.object({ rows: finite, features: finite }),
 });
 export type PrepareResult = z.output<typeof prepareResult>;

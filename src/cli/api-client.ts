@@ -35,6 +35,7 @@ export interface TrainingRequest {
   goalScore?: number;
   instructions?: string;
   ignoreColumns?: readonly string[];
+  keepColumns?: readonly string[];
   holdoutFraction?: number;
   groupColumn?: string;
   timeColumn?: string;

@@ -66,6 +66,7 @@ function buildProgram(end: (code: ExitCode) => void): Command {
     .option('--max-trials <count>', 'how many configurations to try at most', wholeNumber)
     .option('--goal <score>', 'stop once the validation score is as good as this', number)
     .option('--ignore <column...>', 'columns the models may not use')
+    .option('--keep <column...>', 'columns to use though they look like row names or copies of others')
     .option(
       '--holdout-fraction <share>',
       'share of the rows sealed for the final score, 0 to 0.5; default: by size',

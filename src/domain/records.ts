@@ -51,6 +51,8 @@ export interface JobOptions {
   goalScore: number | null;
   instructions: string | null;
   ignoreColumns: readonly string[];
+  /** Columns that stay features, though they look like row names or copies of others. */
+  keepColumns: readonly string[];
   /** Share of the rows that is sealed for the final score; 0: none; null: by the size of the table. */
   holdoutFraction: number | null;
   /** Rows of one value here are never on two sides of the split. */
@@ -61,6 +63,7 @@ export interface JobOptions {
 
 /** Options that jobs of earlier versions were stored without, and what that means. */
 export const LATER_OPTIONS = {
+  keepColumns: [] as readonly string[],
   holdoutFraction: null,
   groupColumn: null,
   timeColumn: null,

@@ -102,6 +102,10 @@ builder.node(JobRef, {
       description: 'Columns the models do not see.',
       resolve: ({ options }) => [...options.ignoreColumns],
     }),
+    keepColumns: t.stringList({
+      description: 'Columns that are used though they look like row names or copies of others.',
+      resolve: ({ options }) => [...options.keepColumns],
+    }),
     holdoutFraction: t.float({
       description: 'Share of the rows sealed off for the final score; null: by the size of the table.',
       nullable: true,

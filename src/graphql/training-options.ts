@@ -55,6 +55,10 @@ export const StartTrainingInput = builder.inputType('StartTrainingInput', {
     goalScore: t.float({ description: 'Stop early once the validation score reaches this.' }),
     instructions: t.string({ description: 'Anything the agents should know or heed, in plain words.' }),
     ignoreColumns: t.stringList({ description: 'Columns the models must not see.' }),
+    keepColumns: t.stringList({
+      description:
+        'Columns the models are to see though they look like row names, repeat another column or give the target away: such are left out, or warned of, by themselves.',
+    }),
     holdoutFraction: t.float({
       description: `Share of the rows sealed off for the final score, 0 to ${MAX_HOLDOUT_FRACTION}. Default: by the size of the table, a fifth of most. With 0 none are sealed, and the score is that of validation.`,
     }),
@@ -80,6 +84,7 @@ export const withTrimmedNames = (input: TrainingOptions): TrainingOptions => ({
   ...input,
   targetColumn: input.targetColumn.trim(),
   ...(input.ignoreColumns == null ? {} : { ignoreColumns: input.ignoreColumns.map((name) => name.trim()) }),
+  ...(input.keepColumns == null ? {} : { keepColumns: input.keepColumns.map((name) => name.trim()) }),
   ...(input.groupColumn == null ? {} : { groupColumn: input.groupColumn.trim() }),
   ...(input.timeColumn == null ? {} : { timeColumn: input.timeColumn.trim() }),
 });
@@ -125,12 +130,14 @@ export function checkOptions(input: TrainingOptions, config: Pick<Config, 'MAX_T
     );
   }
   checkSplit(input);
+  checkKept(input);
 }
 
 /** Checks that every column named besides the target is there, and that one is left to predict from. */
 export function assertColumns(columns: readonly DatasetColumn[], input: TrainingOptions): void {
   const names = new Set(columns.map(({ name }) => name));
   assertThere(names, 'ignoreColumns', input.ignoreColumns ?? []);
+  assertThere(names, 'keepColumns', input.keepColumns ?? []);
   for (const field of SPLIT_COLUMNS) assertThere(names, field, input[field] == null ? [] : [input[field]]);
 
   const unused = new Set([input.targetColumn, input.groupColumn, ...(input.ignoreColumns ?? [])]);
@@ -180,6 +187,7 @@ export function toJobOptions(
     goalScore: input.goalScore ?? null,
     instructions: input.instructions?.trim() || null,
     ignoreColumns: [...new Set(input.ignoreColumns ?? [])],
+    keepColumns: [...new Set(input.keepColumns ?? [])],
     holdoutFraction: input.holdoutFraction ?? null,
     groupColumn: input.groupColumn ?? null,
     timeColumn: input.timeColumn ?? null,
@@ -230,6 +238,24 @@ function checkSplit(input: TrainingOptions): void {
       field,
       `"${input.targetColumn}" can't be the target and \`${field}\`.`,
       'Name another column.',
+    );
+  }
+}
+
+/** A column to keep is a feature: it can't be anything else as well. */
+function checkKept(input: TrainingOptions): void {
+  const others = [
+    { name: input.targetColumn, what: 'is what to predict' },
+    { name: input.groupColumn, what: 'groups the rows and is no feature' },
+    ...(input.ignoreColumns ?? []).map((name) => ({ name, what: 'is in `ignoreColumns` too' })),
+  ];
+  for (const { name, what } of others) {
+    if (name == null || !input.keepColumns?.includes(name)) continue;
+    throw invalid(
+      'COLUMN_NOT_KEPT',
+      'keepColumns',
+      `"${name}" can't be kept as a feature: it ${what}.`,
+      'Name it in one place only.',
     );
   }
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { count, eq } from 'drizzle-orm';
 import { jobTopic, QUEUE_TOPIC } from '../bus/bus.ts';
 import type { Queries } from '../db/client.ts';
@@ -122,7 +123,7 @@ async function refuseWhenFull(tx: Queries, maxQueuedJobs: number): Promise<void>
 function hashOf(dataset: NewDataset, options: JobOptions): string {
   const later: Readonly<Record<string, unknown>> = LATER_OPTIONS;
   const parts = Object.entries(options)
-    .filter(([name, value]) => !(name in later && later[name] === value))
+    .filter(([name, value]) => !(name in later && isDeepStrictEqual(later[name], value)))
     .sort(([a], [b]) => (a < b ? -1 : 1));
   return createHash('sha256')
     .update(JSON.stringify([dataset.sha256, parts]))

@@ -104,6 +104,7 @@ export class ScriptedToolkit implements Toolkit {
           features: [{ name: 'x', type: 'NUMERIC', treatment: 'as it is' }],
           dropped: [],
           decisions: ['x is kept'],
+          warnings: [{ code: 'LEAK_LIKELY', message: '"x" alone nearly gives "y" away', columns: ['x'] }],
           estimates: { rows: rows * 0.8, features: 1 },
         };
       case 'train': {

@@ -32,6 +32,7 @@ export function jobWith(options: Partial<JobOptions> = {}): Job {
       goalScore: null,
       instructions: null,
       ignoreColumns: [],
+      keepColumns: [],
       holdoutFraction: null,
       groupColumn: null,
       timeColumn: null,

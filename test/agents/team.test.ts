@@ -52,6 +52,20 @@ describe('a job of the team', () => {
     }
   });
 
+  it('asks for the columns to keep, and says what in the table gives reason to doubt', async () => {
+    const toolkit = new ScriptedToolkit();
+    const { store, done } = startTeam({ toolkit, options: { keepColumns: ['x'], maxTrials: 1 } });
+    await done;
+    const profile = toolkit.calls.find(({ command }) => command === 'profile');
+    expect(profile?.request).toMatchObject({ keepColumns: ['x'] });
+    const warned = store.ofType('LogWritten').find(({ message }) => message.includes('gives "y" away'));
+    expect(warned).toMatchObject({
+      level: 'WARNING',
+      step: 'Plan the features',
+      message: '"x" alone nearly gives "y" away',
+    });
+  });
+
   it('opens and closes every stage, agent and step, each inside the one it belongs to', async () => {
     const { store, done } = startTeam({ toolkit: new ScriptedToolkit() });
     await done;

@@ -172,7 +172,7 @@ describe('train', () => {
     },
   );
 
-  it('passes on how rows are to be split', async () => {
+  it('passes on how rows are to be split and what is to be kept', async () => {
     const inputs: unknown[] = [];
     const url = await serving('QUEUED', {
       startTraining: (input) => {
@@ -182,10 +182,10 @@ describe('train', () => {
     });
     const start = ['train', csv, '--target', 'species', '--server', url];
     await run([...start, '--holdout-fraction', '0', '--group-column', 'year']);
-    await run([...start, '--time-column', 'year']);
+    await run([...start, '--time-column', 'year', '--keep', 'id', 'code']);
     expect(inputs).toEqual([
       { file: null, targetColumn: 'species', holdoutFraction: 0, groupColumn: 'year' },
-      { file: null, targetColumn: 'species', timeColumn: 'year' },
+      { file: null, targetColumn: 'species', keepColumns: ['id', 'code'], timeColumn: 'year' },
     ]);
   });
 

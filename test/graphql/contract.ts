@@ -44,6 +44,7 @@ input StartTrainingInput {
   goalScore: Float
   instructions: String
   ignoreColumns: [String!]
+  keepColumns: [String!]
   holdoutFraction: Float
   groupColumn: String
   timeColumn: String

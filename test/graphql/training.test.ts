@@ -86,6 +86,10 @@ describe('options', () => {
     [{ ignoreColumns: ['y'] }, 'TARGET_IGNORED', 'ignoreColumns'],
     [{ ignoreColumns: ['a', 'nope'] }, 'COLUMNS_NOT_FOUND', 'ignoreColumns'],
     [{ ignoreColumns: ['a', 'b'] }, 'NO_FEATURES', 'ignoreColumns'],
+    [{ keepColumns: ['a', 'nope'] }, 'COLUMNS_NOT_FOUND', 'keepColumns'],
+    [{ keepColumns: ['y'] }, 'COLUMN_NOT_KEPT', 'keepColumns'],
+    [{ keepColumns: ['a'], ignoreColumns: ['a'] }, 'COLUMN_NOT_KEPT', 'keepColumns'],
+    [{ keepColumns: ['a'], groupColumn: 'a' }, 'COLUMN_NOT_KEPT', 'keepColumns'],
     [{ holdoutFraction: -0.1 }, 'OPTION_OUT_OF_RANGE', 'holdoutFraction'],
     [{ holdoutFraction: 0.51 }, 'OPTION_OUT_OF_RANGE', 'holdoutFraction'],
     [{ groupColumn: 'nope' }, 'COLUMNS_NOT_FOUND', 'groupColumn'],
@@ -129,12 +133,13 @@ describe('options', () => {
       goalScore: 0.1,
       instructions: 'be quick',
       ignoreColumns: ['a'],
+      keepColumns: [' b '],
       holdoutFraction: 0.5,
       timeColumn: ' b ',
     });
     const { job } = await api.ask<{ job: unknown }>(
       `query ($id: ID!) { job(id: $id) {
-        name targetColumn task metric timeBudgetSeconds maxTrials goalScore instructions ignoreColumns holdoutFraction groupColumn timeColumn mind sandbox } }`,
+        name targetColumn task metric timeBudgetSeconds maxTrials goalScore instructions ignoreColumns keepColumns holdoutFraction groupColumn timeColumn mind sandbox } }`,
       { id: answer.job?.id },
     );
     expect(job).toEqual({
@@ -147,6 +152,7 @@ describe('options', () => {
       goalScore: 0.1,
       instructions: 'be quick',
       ignoreColumns: ['a'],
+      keepColumns: ['b'],
       holdoutFraction: 0.5,
       groupColumn: null,
       timeColumn: 'b',

@@ -115,6 +115,7 @@ export const jobOptions = (changes: Partial<JobOptions> = {}): JobOptions => ({
   goalScore: null,
   instructions: null,
   ignoreColumns: [],
+  keepColumns: [],
   holdoutFraction: null,
   groupColumn: null,
   timeColumn: null,

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from .metrics import is_lower_better, labels
+from .twins import flatters
 
 _FEW_ROWS = 50
 # A gain over the baseline of under a thousandth is none.
@@ -17,9 +18,16 @@ def caveats(evaluation: dict[str, Any], profile: dict[str, Any], y: np.ndarray, 
     """Warnings {code, message} about an evaluation (see evaluate.run), the gravest first.
 
     `y` and `oof` are the training rows' targets and out-of-fold scores. Codes: NOT_BETTER_THAN_BASELINE VALIDATION_OPTIMISTIC
-    HOLDOUT_EASIER TOO_GOOD HOLDOUT_SMALL CLASS_NEVER_PREDICTED.
+    HOLDOUT_EASIER TWINS_FLATTER LATER_ROWS_DIFFER TOO_GOOD HOLDOUT_SMALL CLASS_NEVER_PREDICTED.
     """
-    checks = (_against_baseline(evaluation), _against_holdout(evaluation), _giveaway(evaluation), _few_rows(evaluation))
+    checks = (
+        _against_baseline(evaluation),
+        _against_holdout(evaluation),
+        _twins(evaluation),
+        _drift(evaluation),
+        _giveaway(evaluation),
+        _few_rows(evaluation),
+    )
     found = [warning for warning in checks if warning is not None]
     if profile["task"] != "REGRESSION":
         found += _never_predicted([str(entry["label"]) for entry in profile["classes"]], y, oof)
@@ -74,6 +82,28 @@ def _against_holdout(evaluation: dict[str, Any]) -> dict[str, str] | None:
         "HOLDOUT_EASIER",
         f"the sealed rows scored better ({sealed:.4g}) than validation ({validation:.4g}) beyond chance: "
         "expect something between the two on new rows",
+    )
+
+
+def _twins(evaluation: dict[str, Any]) -> dict[str, str] | None:
+    found, metric = evaluation.get("twins"), evaluation["metric"]
+    if not found or not flatters(found, metric, evaluation["interval"]):
+        return None
+    return _warning(
+        "TWINS_FLATTER",
+        f"{found['twins']:,} of {found['rows']:,} sealed rows equal a training row in every column: without them {metric} is "
+        f"{found['withoutTwins']:.4g} instead of {evaluation['holdout'][metric]:.4g}; expect that on rows that are truly new",
+    )
+
+
+def _drift(evaluation: dict[str, Any]) -> dict[str, str] | None:
+    drift = evaluation.get("drift")
+    if not drift or not drift["isNotable"]:
+        return None
+    return _warning(
+        "LATER_ROWS_DIFFER",
+        f"the sealed, later rows are unlike those learnt from: a quick model tells them apart in {drift['auc']:.0%} of pairs (guessing "
+        f"does in 50%), most of all by {', '.join(drift['columns'])}: train again when newer rows are at hand",
     )
 
 

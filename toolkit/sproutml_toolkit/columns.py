@@ -88,6 +88,13 @@ def infer_type(cells: pd.Series, name: str, delimiter: str = ",") -> ColumnType:
     return _string_type(counts, name)
 
 
+def as_feature(cells: pd.Series, column: ColumnType, delimiter: str = ",") -> ColumnType:
+    """A column that seemed to name rows as one to learn from: numbers where it reads as such, else categories."""
+    style = number_style(cells, delimiter)
+    note = "seems to name the row, and is kept as asked"
+    return replace(column, type="NUMERIC" if style else "CATEGORICAL", number=style or "plain", note=note)
+
+
 def number_style(cells: pd.Series, delimiter: str = ",") -> str | None:
     """How a target's numbers are written, or None when its values are classes rather than numbers.
 

@@ -13,10 +13,12 @@ from . import bootstrap, workspace
 from .baseline import baseline_scores
 from .caveats import caveats
 from .explain import Job, explain
+from .file_order import drift_between
 from .learning_curve import learning_curve
 from .metrics import all_metrics, is_lower_better, score
 from .model import fitted_model
 from .slices import worst_slices
+from .twins import find_twins
 from .wire import emit_log, emit_progress, finite
 from .workspace import Table
 
@@ -30,7 +32,9 @@ _EXPLANATION_SECONDS = 2.5
 #: Of the time limit, for the learning curve.
 _LEARNING_SHARE = 0.10
 #: Kept in the file, not in the result.
-_FOR_THE_REPORT = ("rows", "resamples", "validationInterval", "partialDependence", "examples", "learningCurve", "cut")
+_FOR_THE_REPORT = (
+    "rows", "resamples", "validationInterval", "partialDependence", "examples", "learningCurve", "twins", "drift", "cut",
+)  # fmt: skip
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
@@ -62,6 +66,8 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         "partialDependence": None,
         "examples": None,
         "learningCurve": None,
+        "twins": None,
+        "drift": None,
         "cut": [],
     }
     if sealed:
@@ -106,10 +112,17 @@ def _add_holdout(
         if spread.resamples < 1000:
             emit_log("INFO", f"the interval is from {spread.resamples} resamples instead of 1,000: {len(holdout):,} rows are many")
 
+    features = workspace.load_plan()["features"]
+    names = [feature["name"] for feature in features]
+    evaluation["twins"] = find_twins(train, holdout, names, metric, scores).to_json()
+    if time_column := (profile.get("request") or {}).get("timeColumn"):
+        drift = drift_between(train.X[names], holdout.X[names], time_column, seed)
+        evaluation["drift"] = drift.to_json() if drift else None
+
     classes = profile["classes"]
     job = Job(
         task=task, metric=metric, classes=[str(entry["label"]) for entry in classes] if classes else None,
-        features=workspace.load_plan()["features"], seed=seed,
+        features=features, seed=seed,
     )  # fmt: skip
     evaluation |= explain(model, job, train, holdout, scores, time_limit)
 

@@ -88,7 +88,7 @@ if __name__ == "__main__":
 ''')
 
 
-_OF_PROFILE = ("ignoreColumns", "groupColumn", "timeColumn", "task", "metric", "seed")
+_OF_PROFILE = ("ignoreColumns", "keepColumns", "groupColumn", "timeColumn", "task", "metric", "seed")
 
 
 def pipeline_code(trial_id: str, job_name: str) -> str:

@@ -3,8 +3,8 @@
 from typing import Any
 
 from . import workspace
-from .leaks import suspects
-from .wire import emit_log, emit_progress
+from .doubts import look_for_doubts
+from .wire import emit_progress
 
 _SMALL_CARDINALITY = 10
 _TEXT_COMPONENTS = 16
@@ -52,18 +52,18 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         )
         dropped = [entry for entry in dropped if entry["name"] != name]
     decisions.extend(_say_treatments(features))
-    names, classes = [entry["name"] for entry in features], len(profile["classes"] or [])
-    for name in suspects(train, names, profile["task"], classes, int(request["seed"])):
-        message = f"{name} alone nearly gives the target away: make sure it is known before the target is, or name it in ignoreColumns (a leak?)"
-        decisions.append(message + ".")
-        emit_log("WARNING", message)
+    doubts = look_for_doubts(train, [entry["name"] for entry in features], profile, int(request["seed"]))
+    decisions.extend(doubts.decisions)
     result = {
         "features": features,
         "dropped": dropped,
         "decisions": decisions,
+        "warnings": doubts.warnings,
+        "checks": doubts.checks,
         "estimates": {"rows": len(train), "features": sum(_width(entry) for entry in features)},
     }
     workspace.save_json(workspace.PLAN, result)
+    del result["checks"]
     emit_progress(1.0, f"{len(features)} columns to use, {len(dropped)} dropped")
     return result
 

@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 
 from . import workspace
-from .columns import ColumnType, infer_type, number_style, typed
+from .columns import ColumnType, as_feature, infer_type, number_style, typed
+from .copies import copies
+from .known_late import known_late
 from .split_hints import split_hints
 from .split_keys import Groups, Times, check_split_columns, read_groups, read_times
 from .table import is_missing, read_table
@@ -31,7 +33,8 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         compression=source.get("compression"),
     )
     name = _find_target(request["target"], list(raw.columns))
-    ignored = _find_ignored(request.get("ignoreColumns") or [], list(raw.columns), name)
+    ignored = _find_named(request.get("ignoreColumns") or [], list(raw.columns), name)
+    kept = _find_named(request.get("keepColumns") or [], list(raw.columns), name)
     delimiter = source.get("delimiter") or ","
     group, time = request.get("groupColumn"), request.get("timeColumn")
     check_split_columns(group, time, list(raw.columns), name)
@@ -50,6 +53,8 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         # Rows without a target are never used, so a column is what its usable rows say it is.
         cells = raw[column].iloc[usable]
         kind = infer_type(cells, column, delimiter)
+        if kind.type == "IDENTIFIER" and column in kept:
+            kind = as_feature(cells, kind, delimiter)
         entry = _describe(cells, kind)
         if column == group:
             keys = read_groups(cells, column)
@@ -69,8 +74,13 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
             schema.append(kind)
         columns.append(entry)
 
-    twins = _drop_twins(features, columns)
-    schema = [kind for kind in schema if kind.name not in twins]
+    dropped = _drop(features, columns, _twins(features, kept))
+    same = copies(features, target.y, target.classes is not None)
+    copied = {found: how for found, how in same.items() if found not in kept}
+    # Where nothing else is left, a copy is all there is to learn from.
+    if len(copied) < len(features):
+        dropped |= _drop(features, columns, copied)
+    schema = [kind for kind in schema if kind.name not in dropped]
     if not features:
         raise ToolkitError(
             "NO_FEATURES",
@@ -88,8 +98,13 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         "classes": _class_counts(target),
         "positiveClass": target.positive_class,
         "columns": columns,
-        "warnings": _warnings(table, target, columns, schema, len(raw)) + (keys.warnings if keys else split_hints(X)),
-        "decisions": _decisions(target, columns, schema),
+        "warnings": [
+            *_of_copies(copied, dropped, name),
+            *_warnings(table, target, columns, schema, len(raw)),
+            *(keys.warnings if keys else split_hints(X)),
+            *(known_late(X.drop(columns=kept, errors="ignore"), keys) if isinstance(keys, Times) else []),
+        ],
+        "decisions": [*_decisions(target, columns, schema), *_of_kept(kept, columns)],
         "target": _target_summary(name, target),
     }
     workspace.save_pickle(workspace.TABLE, table)
@@ -114,7 +129,7 @@ def _find_target(wanted: str, names: list[str]) -> str:
     )
 
 
-def _find_ignored(wanted: list[str], names: list[str], target: str) -> set[str]:
+def _find_named(wanted: list[str], names: list[str], target: str) -> set[str]:
     known = set(names) - {target}
     return {name for name in (item.strip() for item in wanted) if name in known}
 
@@ -137,23 +152,46 @@ def _describe(cells: pd.Series, kind: ColumnType) -> dict[str, Any]:
     }
 
 
-def _drop_twins(features: dict[str, pd.Series], columns: list[dict[str, Any]]) -> set[str]:
-    """Remove each column that repeats an earlier one value for value, and say so in its entry."""
+def _twins(features: dict[str, pd.Series], kept: set[str]) -> dict[str, str]:
+    """What each column is that repeats an earlier one value for value."""
     first_with: dict[int, list[str]] = {}
     twins: dict[str, str] = {}
     for name, values in features.items():
         digest = int(pd.util.hash_pandas_object(values, index=False).sum())
         for earlier in first_with.setdefault(digest, []):
-            if features[earlier].equals(values):
-                twins[name] = earlier
+            if features[earlier].equals(values) and name not in kept:
+                twins[name] = f'the same values as "{earlier}"'
                 break
         else:
             first_with[digest].append(name)
+    return twins
+
+
+def _drop(features: dict[str, pd.Series], columns: list[dict[str, Any]], reasons: dict[str, str]) -> set[str]:
+    """Take the columns that have a reason out of `features`, and say so in their entries."""
     for entry in columns:
-        if entry["name"] in twins:
-            entry |= {"role": "dropped", "reason": f'the same values as "{twins[entry["name"]]}"'}
+        if entry["name"] in reasons:
+            entry |= {"role": "dropped", "reason": reasons[entry["name"]]}
             del features[entry["name"]]
-    return set(twins)
+    return set(reasons)
+
+
+def _of_copies(copied: dict[str, str], dropped: set[str], target: str) -> list[dict[str, Any]]:
+    """Warnings of columns that are the target again."""
+    found = []
+    for name, how in copied.items():
+        fate = "left out, for new rows will hardly have it: keepColumns takes it in" if name in dropped else "kept, as no other column is left"
+        found.append({"code": "TARGET_COPY", "message": f'"{name}" gives "{target}" away: {how} ({fate})', "columns": [name]})
+    return found
+
+
+def _of_kept(kept: set[str], columns: list[dict[str, Any]]) -> list[str]:
+    """What became of the columns that the user wants kept, in a sentence each."""
+    entries = [entry for entry in columns if entry["name"] in kept]
+    return [
+        f"{entry['name']}: kept as asked." if entry["role"] == "feature" else f"{entry['name']} can't be kept: {entry['reason']}."
+        for entry in entries
+    ]
 
 
 def _class_counts(target: Target) -> list[dict[str, Any]] | None:

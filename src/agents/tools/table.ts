@@ -19,8 +19,16 @@ export const profileTable = agentTool({
   async execute(_input, agent, callId) {
     await enterStage(agent, callId, 'SETUP');
     const { job, dataset, seed } = agent.team;
-    const { targetColumn: target, ignoreColumns, groupColumn, timeColumn, task, metric } = job.options;
-    const asked = { target, ignoreColumns, groupColumn, timeColumn, task, metric };
+    const {
+      targetColumn: target,
+      ignoreColumns,
+      keepColumns,
+      groupColumn,
+      timeColumn,
+      task,
+      metric,
+    } = job.options;
+    const asked = { target, ignoreColumns, keepColumns, groupColumn, timeColumn, task, metric };
     const { delimiter, encoding, compression } = dataset.dialect;
     const input = { path: inputPath(dataset), delimiter, encoding, compression };
     return setupStep(agent, callId, {
@@ -110,22 +118,34 @@ export const prepareFeatures = agentTool({
         agent.team.board.plan = plan;
         return {
           message: `${plan.features.length} features planned, ${plan.dropped.length} columns left out`,
+          events: warned(agent, 'Plan the features', plan.warnings),
         };
       },
     });
   },
 });
 
-function warned(agent: AgentContext, step: string, warnings: readonly { message: string }[]): NewEvent[] {
-  return warnings.map(({ message }) => ({
+/** A warning that names no column by itself is followed by those it is about. */
+function warned(
+  agent: AgentContext,
+  step: string,
+  warnings: readonly { message: string; columns?: readonly string[] }[],
+): NewEvent[] {
+  return warnings.map(({ message, columns = [] }) => ({
     type: 'LogWritten',
     level: 'WARNING',
     step,
     stage: 'SETUP',
     agent: agent.role,
-    message,
+    message: columns.some((name) => message.includes(`"${name}"`)) ? message : withColumns(message, columns),
   }));
 }
+
+const SHOWN_COLUMNS = 10;
+const withColumns = (message: string, columns: readonly string[]) =>
+  columns.length === 0
+    ? message
+    : `${message}: ${columns.slice(0, SHOWN_COLUMNS).join(', ')}${columns.length > SHOWN_COLUMNS ? ' …' : ''}`;
 
 /** No result is possible without these: their failure, or a stop during them, ends the job with its own code. */
 async function setupStep<T>(agent: AgentContext, callId: string, spec: StepSpec<T>): Promise<StepAnswer<T>> {

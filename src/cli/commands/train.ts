@@ -13,6 +13,7 @@ export interface TrainOptions {
   maxTrials?: number;
   goal?: number;
   ignore?: readonly string[];
+  keep?: readonly string[];
   holdoutFraction?: number;
   groupColumn?: string;
   timeColumn?: string;
@@ -43,7 +44,7 @@ export async function train(file: string, options: TrainOptions): Promise<ExitCo
 function trainingRequest(options: TrainOptions): TrainingRequest {
   const { target, name, task, metric, timeBudget, maxTrials, goal, ignore, instructions, idempotencyKey } =
     options;
-  const { holdoutFraction, groupColumn, timeColumn } = options;
+  const { keep, holdoutFraction, groupColumn, timeColumn } = options;
   return {
     targetColumn: target,
     ...(name !== undefined && { name }),
@@ -53,6 +54,7 @@ function trainingRequest(options: TrainOptions): TrainingRequest {
     ...(maxTrials !== undefined && { maxTrials }),
     ...(goal !== undefined && { goalScore: goal }),
     ...(ignore !== undefined && { ignoreColumns: ignore }),
+    ...(keep !== undefined && { keepColumns: keep }),
     ...(holdoutFraction !== undefined && { holdoutFraction }),
     ...(groupColumn !== undefined && { groupColumn }),
     ...(timeColumn !== undefined && { timeColumn }),

@@ -12,6 +12,9 @@ from ..wire import emit_progress
 from ..workspace import Table
 
 
+_AGAINST_THE_SCORE = frozenset({"LEAK_LIKELY", "TARGET_IS_SUM"})
+
+
 @dataclass
 class Findings:
     """The request's facts beside what the commands left in the folder.
@@ -69,7 +72,9 @@ def gather(request: dict[str, Any]) -> Findings:
     trial_id = request["trialId"]
     profile = workspace.load_profile()
     seed = (profile.get("request") or {}).get("seed")
-    evaluation = _evaluation(trial_id, seed)
+    plan, evaluation = workspace.load_plan(), _evaluation(trial_id, seed)
+    # What may make the score worthless stands beside it.
+    evaluation["warnings"] += [entry for entry in plan.get("warnings", []) if entry["code"] in _AGAINST_THE_SCORE]
     trial = workspace.load_trial(trial_id)
     scored = evaluation["holdout"] is not None
     sign = 1 if is_lower_better(profile["metric"]) else -1
@@ -83,7 +88,7 @@ def gather(request: dict[str, Any]) -> Findings:
         seconds=float(request["seconds"]),
         profile=profile,
         split=workspace.load_json(workspace.SPLIT),
-        plan=workspace.load_plan(),
+        plan=plan,
         evaluation=evaluation,
         train=workspace.load_train(),
         folds=workspace.load_folds(),

@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ..metrics import METRICS_OF_TASK, is_lower_better
 from ..plots import Plot, dark_rules
-from . import explained, words
+from . import checks, explained, words
 from .findings import Findings
 
 _FOLDER = Path(__file__).parent
@@ -88,8 +88,9 @@ def render(findings: Findings, summary: str, plots: Plots) -> str:
         leaderboard_left_out=max(0, len(trials) - _MOST_TRIALS),
         data_words=_data_words(findings),
         data_warnings=[
-            {"title": _sentence(entry["code"]), "message": _with_columns(entry)} for entry in findings.profile["warnings"]
+            {"title": _sentence(entry["code"]), "message": _with_columns(entry)} for entry in findings.profile["warnings"] if entry["code"] not in checks.SHOWN
         ],
+        checks=checks.render(findings),
         columns=_columns(findings),
         columns_left_out=max(0, len(findings.profile["columns"]) - _MOST_COLUMNS),
         decisions=[
