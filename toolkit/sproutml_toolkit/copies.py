@@ -15,6 +15,7 @@ _FEWEST_UNCOMMON = 8
 #: Rows for each of the target's values: with fewer, nearly any column has a value for each.
 _ROWS_PER_VALUE = 5
 _FEWEST_NUMBERS = 10
+_FIRST_LOOK = 200
 #: Of the target's spread: what rounding in the file may leave between it and a copy.
 _ROUNDING = 1e-3
 _LARGEST = 1e100
@@ -26,15 +27,27 @@ def copies(features: dict[str, pd.Series], y: np.ndarray, is_classes: bool) -> d
     if len(y) < _FEWEST_ROWS:
         return {}
     codes = np.unique(y, return_inverse=True)[1]
+    few = np.linspace(0, len(y) - 1, min(len(y), _FIRST_LOOK)).astype(np.int64)
+    few_codes = np.unique(codes[few], return_inverse=True)[1]
     rows = np.bincount(codes)
     may_rename = len(y) - rows.max() >= _FEWEST_UNCOMMON and len(y) >= _ROWS_PER_VALUE * len(rows)
     found: dict[str, str] = {}
     for name, values in features.items():
+        if not (_turns_never(values.iloc[few], y[few]) or (may_rename and _renames(values.iloc[few], few_codes))):
+            continue  # a few rows tell already: most columns are no copies, and tables are long and wide
         if not is_classes and len(rows) >= _FEWEST_NUMBERS and (how := _recomputes(values, y, codes)):
             found[name] = how
         elif may_rename and _renames(values, codes):
             found[name] = "it is the target under other names"
     return found
+
+
+def _turns_never(values: pd.Series, y: np.ndarray) -> bool:
+    """Whether numbers only rise, or only fall, with the target; where it stays the same they may do as they like."""
+    if not pd.api.types.is_numeric_dtype(values):
+        return False
+    x = values.to_numpy(dtype=float)
+    return any(bool((np.diff(way[np.lexsort((way, y))]) >= 0).all()) for way in (x, -x))
 
 
 def _renames(values: pd.Series, codes: np.ndarray) -> bool:
@@ -68,13 +81,13 @@ def _is_line(x: np.ndarray, y: np.ndarray) -> bool:
 
 
 def summands(X: pd.DataFrame, names: list[str], y: np.ndarray, seed: int) -> list[str]:
-    """The two to six numeric columns of `names` of which the values `y` are a weighted sum in every row; [] where there are none."""
+    """The two to six numeric columns of `names` of which the values `y` are a weighted sum in every row; [] where it is none."""
     rows = np.sort(np.random.default_rng(seed).permutation(len(y))[:_SUM_ROWS])
-    part = X.iloc[rows]
-    whole = [name for name in names if _is_whole(part[name])][:_MOST_SUMMANDS]
+    parts = {name: X[name].iloc[rows] for name in names[: 10 * _MOST_SUMMANDS]}
+    whole = [name for name, part in parts.items() if _is_whole(part)][:_MOST_SUMMANDS]
     if not whole or len(rows) < 10 * (len(whole) + 1):
         return []
-    values, wanted = part[whole].to_numpy(dtype=float), y[rows] - y[rows].mean()
+    values, wanted = np.column_stack([parts[name].to_numpy(dtype=float) for name in whole]), y[rows] - y[rows].mean()
     spreads = values.std(axis=0)
     varied = spreads > 0
     scaled = (values[:, varied] - values[:, varied].mean(axis=0)) / spreads[varied]
@@ -83,8 +96,8 @@ def summands(X: pd.DataFrame, names: list[str], y: np.ndarray, seed: int) -> lis
     if not np.abs(scaled @ weights - wanted).max() <= limit:
         return []
     named = [name for name, is_varied in zip(whole, varied, strict=True) if is_varied]
-    parts = [name for name, weight in zip(named, weights, strict=True) if abs(weight) > 10 * limit]
-    return parts if 2 <= len(parts) <= _MOST_PARTS else []
+    needed = [name for name, weight in zip(named, weights, strict=True) if abs(weight) > 10 * limit]
+    return needed if 2 <= len(needed) <= _MOST_PARTS else []
 
 
 def _is_whole(column: pd.Series) -> bool:

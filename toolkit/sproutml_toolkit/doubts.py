@@ -42,15 +42,17 @@ def _give_away(doubts: Doubts, train: Table, names: list[str], profile: dict[str
     for suspicion in found:
         name, of_one = suspicion.name, f"{suspicion.strength:.3f} where 1 is all"
         if suspicion.likely:
-            message = f'"{name}" alone nearly gives "{target}" away ({of_one}): if it is not known before the target is, leave it out (ignoreColumns)'
+            advice = "if it is not known before the target is, leave it out (ignoreColumns)"
+            message = f'"{name}" alone nearly gives "{target}" away ({of_one}): {advice}'
         else:
-            message = f'"{name}" alone tells far more of "{target}" than any other column ({of_one}): make sure it is known before the target is'
+            advice = "make sure it is known before the target is"
+            message = f'"{name}" alone tells far more of "{target}" than any other column ({of_one}): {advice}'
         doubts.warn("LEAK_LIKELY" if suspicion.likely else "LEAK_POSSIBLE", message, [name])
     parts = summands(train.X, names, train.y, seed) if profile["task"] == "REGRESSION" else []
     if parts and not set(parts) <= kept:
         listed = ", ".join(f'"{name}"' for name in parts[:-1]) + f' and "{parts[-1]}"'
-        message = f'"{target}" is {listed} added up or taken from each other: if they are known no sooner, leave them out (ignoreColumns)'
-        doubts.warn("TARGET_IS_SUM", message, parts)
+        advice = "if they are known no sooner, leave them out (ignoreColumns)"
+        doubts.warn("TARGET_IS_SUM", f'"{target}" is {listed} added up or taken from each other: {advice}', parts)
 
 
 def _change(doubts: Doubts, train: Table, names: list[str], profile: dict[str, Any], seed: int) -> None:
@@ -60,11 +62,14 @@ def _change(doubts: Doubts, train: Table, names: list[str], profile: dict[str, A
         doubts.checks["sortedByTarget"] = True
         doubts.decisions.append("The file is sorted by the target, which does no harm: rows are shuffled before they are split.")
         return
-    drift = file_order.drift_along(train.X[names], seed)
+    drift = file_order.drift_along(train.X, names, seed)
     if drift is None:
         return
     doubts.checks["drift"] = drift.to_json()
     if drift.is_notable:
-        told = f"a quick model knows a row of its first half from one of its second {drift.auc * 100:.0f} times in 100 (guessing: 50)"
-        message = f"rows change along the file: {told}; if it follows time, name a timeColumn. What changes most"
+        times = f"{drift.auc * 100:.0f} times in 100 (guessing: 50)"
+        told = f"a quick model knows a row of its first half from one of its second {times}"
+        message = f"rows change along the file: {told}; if it follows time, name a timeColumn"
+        if drift.columns:
+            message += ". What changes most"
         doubts.warn("DRIFT", message, drift.columns)

@@ -114,9 +114,9 @@ def _add_holdout(
 
     features = workspace.load_plan()["features"]
     names = [feature["name"] for feature in features]
-    evaluation["twins"] = find_twins(train, holdout, names, metric, scores).to_json()
+    evaluation["twins"] = find_twins(train, holdout, names, metric, scores, oof, workspace.load_folds()).to_json()
     if time_column := (profile.get("request") or {}).get("timeColumn"):
-        drift = drift_between(train.X[names], holdout.X[names], time_column, seed)
+        drift = drift_between(train.X, holdout.X, names, time_column, seed)
         evaluation["drift"] = drift.to_json() if drift else None
 
     classes = profile["classes"]

@@ -26,24 +26,27 @@ _ONE_WAY = 0.95
 _STRETCHES_PER_VALUE = 2
 _FEWEST_VALUES = 20
 _NOTABLE = 0.7
-_MOST_DRIVERS, _DRIVING_SHARE = 3, 0.15
+#: Of the gain of all columns, and of the one with most: noise has some gain too.
+_MOST_DRIVERS, _DRIVING_SHARE, _BESIDE_THE_FIRST = 3, 0.1, 0.25
 
 
 @dataclass(frozen=True)
 class Drift:
     """auc: how well rows of the two sides are told apart, 0.5 is not at all. columns: what tells most, first the most telling.
 
-    orderedBy: columns in whose order the rows stand, which were left out of the judgement.
+    orderedBy: columns in whose order the rows stand, which were left out of the judgement. sortedBy: the first of them that holds
+    categories: what changes with it is known by it, and no drift.
     """
 
     auc: float
     columns: list[str]
     orderedBy: list[str]
+    sortedBy: str | None
 
     @property
     def is_notable(self) -> bool:
         """Whether it is worth a warning."""
-        return self.auc >= _NOTABLE
+        return self.auc >= _NOTABLE and self.sortedBy is None
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON, with `isNotable`."""
@@ -70,21 +73,30 @@ def is_sorted_by_target(y: np.ndarray, is_classes: bool) -> bool:
     return stands_in_stretches(y) if is_classes else len(np.unique(y)) >= _FEWEST_VALUES and goes_one_way(y.astype(float))
 
 
-def drift_along(X: pd.DataFrame, seed: int) -> Drift | None:
-    """Between the first and the second half of typed rows in file order; None where rows or columns are too few to tell."""
-    rows = np.sort(np.random.default_rng(seed).permutation(len(X))[:_MOST_ROWS])
-    return _told_apart(X.iloc[rows], np.arange(len(rows)) >= len(rows) // 2, seed)
+def drift_along(X: pd.DataFrame, names: list[str], seed: int) -> Drift | None:
+    """Between the first and the second half of typed rows in file order, in the first 50 of these columns.
+
+    None where rows or columns are too few to tell.
+    """
+    part = _some(X, names, _MOST_ROWS, np.random.default_rng(seed))
+    return _told_apart(part, np.arange(len(part)) >= len(part) // 2, seed)
 
 
-def drift_between(earlier: pd.DataFrame, later: pd.DataFrame, time_column: str, seed: int) -> Drift | None:
+def drift_between(earlier: pd.DataFrame, later: pd.DataFrame, names: list[str], time_column: str, seed: int) -> Drift | None:
     """Between typed rows to learn from and later ones; like the column of times, one that only grows with it is left out."""
     rng = np.random.default_rng(seed)
-    halves = [part.iloc[np.sort(rng.permutation(len(part))[: _MOST_ROWS // 2])] for part in (earlier, later)]
+    halves = [_some(part, names, _MOST_ROWS // 2, rng) for part in (earlier, later)]
     X, is_later = pd.concat(halves, ignore_index=True), np.repeat([False, True], [len(part) for part in halves])
     if time_column in X:
         order = np.argsort(X[time_column].to_numpy(), kind="stable")
         X, is_later = X.iloc[order].drop(columns=time_column), is_later[order]
     return _told_apart(X, is_later, seed)
+
+
+def _some(X: pd.DataFrame, names: list[str], most: int, rng: np.random.Generator) -> pd.DataFrame:
+    """A fair sample of the rows, in their order, without a copy of the whole table."""
+    rows = np.sort(rng.permutation(len(X))[:most])
+    return pd.DataFrame({name: X[name].iloc[rows] for name in names[:_MOST_COLUMNS]})
 
 
 def _told_apart(X: pd.DataFrame, is_second: np.ndarray, seed: int) -> Drift | None:
@@ -93,10 +105,12 @@ def _told_apart(X: pd.DataFrame, is_second: np.ndarray, seed: int) -> Drift | No
     numbers: dict[str, np.ndarray] = {}
     categorical: list[int] = []
     ordered: list[str] = []
-    for name in X.columns[:_MOST_COLUMNS]:
+    sorting: list[str] = []
+    for name in X.columns:
         values, is_category = _as_numbers(X[name])
-        if stands_in_stretches(values) if is_category else goes_one_way(values):
+        if stands_in_stretches(values) if is_category else goes_one_way(values) or _keeps_time(X[name]):
             ordered.append(str(name))
+            sorting += [str(name)] if is_category else []
             continue
         if is_category:
             values = np.minimum(values, _MOST_CATEGORIES)
@@ -115,8 +129,17 @@ def _told_apart(X: pd.DataFrame, is_second: np.ndarray, seed: int) -> Drift | No
         gains += booster.feature_importance("gain")
     auc = score("ROC_AUC", is_second.astype(int), np.column_stack([1 - told, told]))
     names = list(numbers)
-    most = [i for i in np.argsort(-gains, kind="stable")[:_MOST_DRIVERS] if gains[i] >= _DRIVING_SHARE * gains.sum()]
-    return Drift(float(auc), [names[i] for i in most] if gains.sum() > 0 else [], ordered)
+    least = max(_DRIVING_SHARE * gains.sum(), _BESIDE_THE_FIRST * gains.max())
+    most = [i for i in np.argsort(-gains, kind="stable")[:_MOST_DRIVERS] if gains[i] >= least]
+    return Drift(float(auc), [names[i] for i in most] if gains.sum() > 0 else [], ordered, next(iter(sorting), None))
+
+
+def _keeps_time(column: pd.Series) -> bool:
+    """Whether dates go with the order of rows, give or take a few places: as a second date beside that which orders them does."""
+    if not pd.api.types.is_datetime64_any_dtype(column) or column.notna().sum() < _FEWEST_VALUES:
+        return False
+    places = pd.Series(np.arange(len(column)), index=column.index)
+    return abs(column.rank().corr(places)) >= _ONE_WAY
 
 
 def _as_numbers(column: pd.Series) -> tuple[np.ndarray, bool]:

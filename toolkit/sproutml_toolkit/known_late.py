@@ -13,27 +13,31 @@ _EMPTY, _RARELY_EMPTY = 0.90, 0.30
 _FEWEST_PAIRS, _LATER = 30, 0.95
 
 
-def known_late(X: pd.DataFrame, times: Times) -> list[dict[str, Any]]:
-    """Warnings, as `profile` words them, about typed feature columns `X` whose rows have these times."""
+def known_late(X: pd.DataFrame, times: Times, kept: set[str]) -> list[dict[str, Any]]:
+    """Warnings, as `profile` words them, about the typed columns of `X`, save the `kept`, whose rows have these times."""
     found = []
-    if emptied := _emptied(X, times):
+    names = [name for name in X.columns if name not in kept]
+    if emptied := _emptied(X, names, times):
         message = f'nearly empty in the latest tenth of rows by "{times.column}" and filled in before: new rows will lack them too'
         found.append({"code": "EMPTY_LATELY", "message": message, "columns": emptied})
-    if later := [str(name) for name in X.columns if str(name) != times.column and _is_later(X[name], times)]:
+    if later := [name for name in names if name != times.column and _is_later(X[name], times)]:
         message = f'dates after "{times.column}" in nearly every row: leave them out (ignoreColumns) unless they are known by then'
         found.append({"code": "KNOWN_LATER", "message": message, "columns": later})
     return found
 
 
-def _emptied(X: pd.DataFrame, times: Times) -> list[str]:
+def _emptied(X: pd.DataFrame, names: list[str], times: Times) -> list[str]:
     known = np.flatnonzero(~pd.isna(times.values))
     order = known[np.argsort(times.values[known], kind="stable")]
     cut = len(order) - int(_LATEST * len(order))
     if len(order) - cut < _FEWEST_LATEST:
         return []
-    missing = X.isna().to_numpy()
-    lately, before = missing[order[cut:]].mean(axis=0), missing[order[:cut]].mean(axis=0)
-    return [str(X.columns[i]) for i in np.flatnonzero((lately >= _EMPTY) & (before <= _RARELY_EMPTY))]
+    found = []
+    for name in names:
+        missing = X[name].isna().to_numpy()
+        if missing[order[cut:]].mean() >= _EMPTY and missing[order[:cut]].mean() <= _RARELY_EMPTY:
+            found.append(name)
+    return found
 
 
 def _is_later(column: pd.Series, times: Times) -> bool:

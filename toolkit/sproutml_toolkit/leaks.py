@@ -52,12 +52,10 @@ def suspects(found: dict[str, float]) -> list[Suspicion]:
     ordered = sorted(found, key=lambda name: -found[name])
     likely = [name for name in ordered if found[name] >= _NEAR_PERFECT]
     suspicions = [Suspicion(name, found[name], likely=True) for name in likely]
-    rest = ordered[len(likely) :]
-    if len(rest) > 1 and found[rest[0]] >= _STRONG:
-        untold, next_untold = 1 - found[rest[0]], 1 - found[rest[1]]
-        if next_untold >= _STANDS_ALONE * untold:
-            suspicions.append(Suspicion(rest[0], found[rest[0]], likely=False))
-    return suspicions
+    if likely or len(ordered) < 2 or found[ordered[0]] < _STRONG:
+        return suspicions
+    first, second = (found[name] for name in ordered[:2])
+    return [Suspicion(ordered[0], first, likely=False)] if 1 - second >= _STANDS_ALONE * (1 - first) else []
 
 
 def _strength(values: pd.Series, y: np.ndarray, half: np.ndarray, task: str, n_classes: int) -> float:

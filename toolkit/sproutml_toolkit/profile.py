@@ -102,14 +102,15 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
             *_of_copies(copied, dropped, name),
             *_warnings(table, target, columns, schema, len(raw)),
             *(keys.warnings if keys else split_hints(X)),
-            *(known_late(X.drop(columns=kept, errors="ignore"), keys) if isinstance(keys, Times) else []),
+            *(known_late(X, keys, kept) if isinstance(keys, Times) else []),
         ],
-        "decisions": [*_decisions(target, columns, schema), *_of_kept(kept, columns)],
+        "decisions": [*_decisions(target, columns, schema), *_of_kept(kept, columns, same)],
         "target": _target_summary(name, target),
     }
     workspace.save_pickle(workspace.TABLE, table)
     workspace.save_pickle(workspace.SPLIT_KEYS, keys)
-    workspace.save_json(workspace.PROFILE, result | {"schema": [kind.to_json() for kind in schema], "request": request})
+    more = {"schema": [kind.to_json() for kind in schema], "request": request, "copies": {n: same[n] for n in same if n in features}}
+    workspace.save_json(workspace.PROFILE, result | more)
     emit_progress(1.0, f"{target.task}: {len(table):,} rows, {len(features):,} features")
     return result
 
@@ -180,18 +181,24 @@ def _of_copies(copied: dict[str, str], dropped: set[str], target: str) -> list[d
     """Warnings of columns that are the target again."""
     found = []
     for name, how in copied.items():
-        fate = "left out, for new rows will hardly have it: keepColumns takes it in" if name in dropped else "kept, as no other column is left"
+        fate = "kept, as no other column is left"
+        if name in dropped:
+            fate = "left out, for new rows will hardly have it: keepColumns takes it in"
         found.append({"code": "TARGET_COPY", "message": f'"{name}" gives "{target}" away: {how} ({fate})', "columns": [name]})
     return found
 
 
-def _of_kept(kept: set[str], columns: list[dict[str, Any]]) -> list[str]:
-    """What became of the columns that the user wants kept, in a sentence each."""
-    entries = [entry for entry in columns if entry["name"] in kept]
-    return [
-        f"{entry['name']}: kept as asked." if entry["role"] == "feature" else f"{entry['name']} can't be kept: {entry['reason']}."
-        for entry in entries
-    ]
+def _of_kept(kept: set[str], columns: list[dict[str, Any]], same: dict[str, str]) -> list[str]:
+    """What became of the columns that the user wants kept, in a sentence each. same: what makes each copy of the target one."""
+    said = []
+    for name, role, reason in ((entry["name"], entry["role"], entry["reason"]) for entry in columns if entry["name"] in kept):
+        if role != "feature":
+            said.append(f"{name} can't be kept: {reason}.")
+        elif name in same:
+            said.append(f"{name}: kept as asked, though {same[name]}.")
+        elif reason is None:  # else the reason is said with the others
+            said.append(f"{name}: kept as asked.")
+    return said
 
 
 def _class_counts(target: Target) -> list[dict[str, Any]] | None:

@@ -29,9 +29,10 @@ def test_a_value_in_another_unit_or_curve_is_a_copy() -> None:
     y = RNG.gamma(3.0, 50.0, N)
     columns = {
         "euros": (y * 0.91).round(2), "minus": 40.0 - y, "log": np.log(y), "rank": np.argsort(np.argsort(y)) + 1.0,
-        "close": y + RNG.normal(size=N), "gaps": np.where(RNG.random(N) < 0.1, np.nan, y), "huge": y * 1e200,
+        "whole": (y * 20).round(), "close": y + RNG.normal(size=N), "gaps": np.where(RNG.random(N) < 0.1, np.nan, y), "huge": y * 1e200,
     }  # fmt: skip
-    assert found(y, False, **columns) == ["euros", "minus", "log", "rank", "huge"]
+    assert found(y, False, **columns) == ["euros", "minus", "log", "rank", "whole", "huge"]
+    assert found((y * 10).round(), False, finer=y) == ["finer"]
     few = RNG.integers(1, 6, N).astype(float)
     assert found(few, False, stars=np.array(["", "*", "**", "***", "****", "*****"], dtype=object)[few.astype(int)]) == ["stars"]
 
@@ -71,7 +72,8 @@ def test_a_copy_is_dropped_with_the_reason_unless_it_is_kept(job: JobFolder) -> 
     result = job.profile("euros", keepColumns=["dollars", "customer_id"])
     assert all(entry["role"] == "feature" for entry in result["columns"] if entry["name"] != "euros")
     assert "TARGET_COPY" not in [entry["code"] for entry in result["warnings"]]
-    assert "dollars: kept as asked." in result["decisions"]
+    assert "dollars: kept as asked, though it is the target in another unit." in result["decisions"]
+    assert "customer_id: seems to name the row, and is kept as asked." in result["decisions"]
     job.split(folds=4)
     plan = job.prepare()
     assert {entry["name"]: entry["type"] for entry in plan["features"]}["customer_id"] == "NUMERIC"

@@ -96,6 +96,8 @@ def _metrics(findings: Findings) -> dict[str, Any]:
         "partialDependence": evaluation["partialDependence"],
         "learningCurve": evaluation["learningCurve"],
         "worstSlices": evaluation["worstSlices"],
+        "twins": evaluation["twins"],
+        "drift": evaluation["drift"],
         "warnings": evaluation["warnings"],
         "seconds": findings.seconds,
     }

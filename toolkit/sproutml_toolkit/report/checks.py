@@ -9,6 +9,7 @@ from .findings import Findings
 
 #: Warnings of `profile` that the checks say in their own words.
 SHOWN = frozenset({"TARGET_COPY", "EMPTY_LATELY", "KNOWN_LATER"})
+_MUCH = 0.85
 _GIVEAWAYS = ("LEAK_LIKELY", "LEAK_POSSIBLE", "TARGET_IS_SUM")
 
 
@@ -30,6 +31,9 @@ def render(findings: Findings) -> list[Check]:
 def _copies(findings: Findings) -> Check:
     found = [entry for entry in findings.profile["warnings"] if entry["code"] == "TARGET_COPY"]
     question = "Is a column the answer in another guise?"
+    kept = findings.profile.get("copies") or {}
+    if kept and not found:
+        return Check(question, "plain", f"{_listed(list(kept))}: {', '.join(kept.values())}. Kept as asked.")
     if not found:
         return Check(question, "ok", f"No column is a copy of {findings.target}, under other names or in another unit.")
     return Check(question, "look", " ".join(_sentence(entry["message"]) for entry in found))
@@ -48,6 +52,9 @@ def _giveaways(findings: Findings) -> Check | None:
     kept = (findings.profile.get("request") or {}).get("keepColumns") or []
     if strongest["name"] in kept:
         return Check(question, "plain", f'"{strongest["name"]}" tells the most ({share}), and is kept as asked.')
+    if strongest["strength"] >= _MUCH:
+        text = f'"{strongest["name"]}" tells very much ({share}), but others do as well. Make sure it is known before the answer is.'
+        return Check(question, "plain", text)
     return Check(question, "ok", f'None tells suspiciously much. The most telling is "{strongest["name"]}": {share}.')
 
 
@@ -71,15 +78,21 @@ def _twins(findings: Findings) -> Check | None:
     metric = findings.metric
     name, all_rows = words.METRIC_NAMES[metric], words.score_text(metric, findings.evaluation["holdout"][metric])
     text = (
-        f"{found['twins']:,} of {found['rows']:,} sealed rows ({words.percent(found['twins'] / found['rows'])}) equal a row learnt from in "
-        f"every column used; {found['agreeing']:,} in the answer too."
+        f"{found['twins']:,} of {found['rows']:,} sealed rows ({words.percent(found['twins'] / found['rows'])}) equal a row learnt from "
+        f"in every column used, {found['agreeing']:,} in the answer too."
     )
+    folds = ""
+    if found["validationWithout"] is not None:
+        without = words.score_text(metric, found["validationWithout"])
+        folds = f" In validation {found['inFolds']:,} rows have such a twin in another fold; without them it said {without}."
     if found["withoutTwins"] is None:
-        return Check(question, "plain", f"{text} Too few are left to score without them: if new rows repeat old ones as often, the score holds.")
+        rest = "Too few are left to score without them: if new rows repeat old ones as often, the score holds."
+        return Check(question, "plain", f"{text} {rest}{folds}")
     alone = words.score_text(metric, found["withoutTwins"])
     if flatters(found, metric, findings.evaluation["interval"]):
-        return Check(question, "look", f"{text} Without them {name} is {alone} instead of {all_rows}: expect that on rows that are truly new.")
-    return Check(question, "ok", f"{text} Without them {name} is {alone} ({all_rows} with them), within what chance does.")
+        rest = f"Without them {name} is {alone} instead of {all_rows}: expect that on rows that are truly new."
+        return Check(question, "look", f"{text} {rest}{folds}")
+    return Check(question, "ok", f"{text} Without them {name} is {alone} ({all_rows} with them), within what chance does.{folds}")
 
 
 def _order(findings: Findings) -> Check | None:
@@ -91,12 +104,21 @@ def _order(findings: Findings) -> Check | None:
     drift = checks.get("drift")
     if drift is None:
         return None
-    ordered = f" Rows stand in the order of {_listed(drift['orderedBy'])}, left out of this comparison." if drift["orderedBy"] else ""
+    if drift["sortedBy"]:
+        text = (
+            f'The file is sorted by "{drift["sortedBy"]}". That does no harm, as rows are shuffled before they are split; but if new rows '
+            "will bring new values of it, name it as the column of groups."
+        )
+        return Check(question, "plain", text)
+    ordered = ""
+    if drift["orderedBy"]:
+        ordered = f" Rows stand in the order of {_listed(drift['orderedBy'])}, left out of this comparison."
     if not drift["isNotable"]:
         return Check(question, "ok", f"The second half of the file looks like the first ({_told(drift)}).{ordered}")
     text = (
-        f"The second half of the file differs from the first ({_told(drift)}), most of all in {_listed(drift['columns'])}.{ordered} The score is "
-        "for rows mixed from all of it. If the file follows time, rows to come will be like its end: name a time column to be scored on that."
+        f"The second half of the file differs from the first ({_told(drift)}), most of all in {_listed(drift['columns'])}.{ordered} "
+        "The score is for rows mixed from all of it. If the file follows time, rows to come will be like its end: name a time column "
+        "to be scored on that."
     )
     return Check(question, "look", text)
 
@@ -109,7 +131,8 @@ def _later(findings: Findings) -> Check | None:
     if not drift["isNotable"]:
         return Check(question, "ok", f"The sealed, latest rows look like those learnt from ({_told(drift)}).")
     text = f"The sealed, latest rows differ from those learnt from ({_told(drift)}), most of all in {_listed(drift['columns'])}."
-    return Check(question, "look", f"{text} The score already counts that in; it will fall further as time goes on. Train again on newer rows.")
+    advice = "The score already counts that in; it may get worse as time goes on. Train again on newer rows."
+    return Check(question, "look", f"{text} {advice}")
 
 
 def _told(drift: dict[str, Any]) -> str:

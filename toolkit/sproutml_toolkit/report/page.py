@@ -88,7 +88,9 @@ def render(findings: Findings, summary: str, plots: Plots) -> str:
         leaderboard_left_out=max(0, len(trials) - _MOST_TRIALS),
         data_words=_data_words(findings),
         data_warnings=[
-            {"title": _sentence(entry["code"]), "message": _with_columns(entry)} for entry in findings.profile["warnings"] if entry["code"] not in checks.SHOWN
+            {"title": _sentence(entry["code"]), "message": _with_columns(entry)}
+            for entry in findings.profile["warnings"]
+            if entry["code"] not in checks.SHOWN
         ],
         checks=checks.render(findings),
         columns=_columns(findings),
