@@ -43,7 +43,7 @@ def test_what_only_orders_the_file_or_neighbours_share_is_no_drift() -> None:
         day=pd.date_range("2024-01-01", periods=N),
         soon=pd.date_range("2024-01-05", periods=N) + pd.to_timedelta(np.random.default_rng(2).integers(0, 5, N), unit="D"),
         step=np.repeat([0.0, 1.0, 2.0], N // 3),
-        batch=np.repeat(np.random.default_rng(1).normal(size=N // 30), 30),
+        batch=np.repeat(np.random.default_rng(1).normal(size=N // 10), 10),
     )
     drift = drift_along(X, list(X), 0)
     assert not drift.is_notable and drift.orderedBy == ["day", "soon", "step"]
