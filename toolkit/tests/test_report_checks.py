@@ -29,7 +29,7 @@ def test_what_was_found_is_told(text: str) -> None:
     assert '"again" gives "y" away: it is the target in another unit' in text
     assert "dropped: it is the target in another unit" in text
     assert '"leak" alone nearly gives "y" away' in text
-    assert 'Closed: dates after "at" in nearly every row' in text
+    assert '"closed": dates after "at" in nearly every row' in text
     assert "No sealed row equals a row learnt from." in text
     assert "The sealed, latest rows differ from those learnt from" in text and 'most of all in "x"' in text
 

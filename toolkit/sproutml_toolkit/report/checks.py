@@ -65,7 +65,7 @@ def _known_late(findings: Findings) -> Check | None:
     found = [entry for entry in findings.profile["warnings"] if entry["code"] in ("EMPTY_LATELY", "KNOWN_LATER")]
     if not found:
         return Check(question, "ok", "No column empties in the latest rows, and none holds dates later than the row's own.")
-    return Check(question, "look", " ".join(_sentence(f"{', '.join(entry['columns'])}: {entry['message']}") for entry in found))
+    return Check(question, "look", " ".join(_sentence(f"{_listed(entry['columns'])}: {entry['message']}") for entry in found))
 
 
 def _twins(findings: Findings) -> Check | None:
