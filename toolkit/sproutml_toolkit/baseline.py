@@ -1,4 +1,7 @@
-"""What a model that looks at no column would say: the classes' shares, or the median. Every score is shown beside it."""
+"""What a model that looks at no column would say: the classes' shares, or the median. Every score is shown beside it.
+
+Its rule for labels is chosen like any model's: for F1 it answers the positive class always.
+"""
 
 import numpy as np
 

@@ -10,10 +10,11 @@ group or by time: rows that resemble each other then count as so many, and the i
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from .metrics import labels
+from .metrics import LABEL_METRICS, labels, scores_of_counts
 
 #: Cells (resamples x rows) held in memory at once, and allowed altogether before resamples are cut to `_FEWEST`.
 _CELLS_AT_ONCE = 2_000_000
@@ -64,8 +65,8 @@ def resampler(metric: str, y: np.ndarray, scores: np.ndarray) -> Callable[[np.nd
     """A function from row positions (b, n) to the metric's value on each of the b resamples (b,)."""
     if metric in _OF_ROWS:
         return _OF_ROWS[metric](y, scores)
-    if metric in _OF_COUNTS:
-        return _from_counts(_OF_COUNTS[metric], y, scores)
+    if metric in LABEL_METRICS:
+        return _from_counts(partial(scores_of_counts, metric), y, scores)
     if metric == "ROC_AUC":
         codes = [1] if scores.shape[1] == 2 else np.unique(y).tolist()
         areas = [_from_ranks(_area_under_roc, y == code, scores[:, code]) for code in codes]
@@ -130,35 +131,6 @@ def _from_counts(formula: Callable[[np.ndarray], np.ndarray], y: np.ndarray, sco
         return formula(counts.reshape(len(picks), k, k).astype(float))
 
     return of
-
-
-def _recall(counts: np.ndarray) -> np.ndarray:
-    support = counts.sum(axis=2)
-    hit = np.diagonal(counts, axis1=1, axis2=2)
-    return np.divide(hit, support, out=np.full_like(support, np.nan), where=support > 0)
-
-
-def _f1_per_class(counts: np.ndarray) -> np.ndarray:
-    said_or_so = counts.sum(axis=1) + counts.sum(axis=2)
-    hit = np.diagonal(counts, axis1=1, axis2=2)
-    return np.divide(2 * hit, said_or_so, out=np.full_like(said_or_so, np.nan), where=said_or_so > 0)
-
-
-def _mcc(counts: np.ndarray) -> np.ndarray:
-    total = counts.sum(axis=(1, 2))
-    said, so = counts.sum(axis=1), counts.sum(axis=2)
-    hits = np.trace(counts, axis1=1, axis2=2)
-    spread = (total**2 - (said**2).sum(axis=1)) * (total**2 - (so**2).sum(axis=1))
-    return np.divide(hits * total - (said * so).sum(axis=1), np.sqrt(spread), out=np.zeros_like(total), where=spread > 0)
-
-
-_OF_COUNTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "ACCURACY": lambda counts: np.trace(counts, axis1=1, axis2=2) / counts.sum(axis=(1, 2)),
-    "BALANCED_ACCURACY": lambda counts: np.nanmean(_recall(counts), axis=1),
-    "F1": lambda counts: np.nan_to_num(_f1_per_class(counts)[:, 1]),
-    "F1_MACRO": lambda counts: np.nanmean(_f1_per_class(counts), axis=1),
-    "MCC": _mcc,
-}
 
 
 def _from_ranks(formula: Callable[[np.ndarray, np.ndarray], np.ndarray], positive: np.ndarray, score: np.ndarray):

@@ -17,8 +17,9 @@ _TO_99 = 2.576 / 1.960
 def caveats(evaluation: dict[str, Any], profile: dict[str, Any], y: np.ndarray, oof: np.ndarray) -> list[dict[str, str]]:
     """Warnings {code, message} about an evaluation (see evaluate.run), the gravest first.
 
-    `y` and `oof` are the training rows' targets and out-of-fold scores. Codes: NOT_BETTER_THAN_BASELINE VALIDATION_OPTIMISTIC
-    HOLDOUT_EASIER TWINS_FLATTER LATER_ROWS_DIFFER TOO_GOOD HOLDOUT_SMALL CLASS_NEVER_PREDICTED.
+    `y` and `oof` are the training rows' targets and out-of-fold scores, weighed by the rule for labels. Codes:
+    NOT_BETTER_THAN_BASELINE VALIDATION_OPTIMISTIC HOLDOUT_EASIER TWINS_FLATTER LATER_ROWS_DIFFER TOO_GOOD HOLDOUT_SMALL
+    CLASS_NEVER_PREDICTED.
     """
     checks = (
         _against_baseline(evaluation),

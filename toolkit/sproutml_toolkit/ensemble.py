@@ -2,6 +2,10 @@
 
 Trials are picked by how they do on the same rows the ensemble is then scored on, so its score is slightly optimistic:
 a few hundredths of the gap between trials, more on small data. The holdout score is not.
+
+For a label metric trials are picked by log loss, and the rule for labels is chosen after (see label_rule). Label metrics jump
+with single rows, and a selection that follows them does worse on new rows: in 16 of 24 comparisons on six tables, 0.004 on
+average; so does one that follows the metric under the best rule for each mean.
 """
 
 import time
@@ -13,7 +17,8 @@ import pandas as pd
 
 from . import workspace
 from .calibration import find_sharpening, sharpened
-from .metrics import score, utility
+from .label_rule import LabelRule, find_rule, weighed_oof
+from .metrics import LABEL_METRICS, score, utility
 from .wire import ToolkitError, emit_progress
 
 _NOTE = "members were chosen on the same out-of-fold rows as this score, which is therefore slightly optimistic"
@@ -56,37 +61,42 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     oofs = [workspace.load_oof(trial_id) for trial_id in trials]
     metric = profile["metric"]
     rounds = int(request.get("rounds") or 40)
-    counts = greedy_selection(oofs, train.y, metric, rounds)
+    counts = greedy_selection(oofs, train.y, "LOG_LOSS" if metric in LABEL_METRICS else metric, rounds)
     weights = {
         trial_id: float(count / counts.sum()) for trial_id, count in zip(trials, counts, strict=True) if count > 0
     }
-    oof, model = assemble(weights)
+    oof, model, rule = assemble(weights)
+    decisive = weighed_oof(rule, oof, folds)
     notes = [_NOTE]
     if model.temperature < 1.0:
         notes.append(f"its probabilities are sharpened: temperature {model.temperature:.3f}")
+    if rule is not None:
+        notes.append(rule.note([str(entry["label"]) for entry in profile["classes"]]))
     result = {
         "trialId": request["trialId"],
         "family": "ENSEMBLE",
-        "score": score(metric, train.y, oof),
-        "foldScores": [score(metric, train.y[folds == fold], oof[folds == fold]) for fold in np.unique(folds)],
+        "score": score(metric, train.y, decisive),
+        "foldScores": [score(metric, train.y[folds == fold], decisive[folds == fold]) for fold in np.unique(folds)],
         "fitSeconds": round(time.monotonic() - started, 3),
         "predictMicrosPerRow": round(sum(trials[key]["predictMicrosPerRow"] for key in weights), 2),
         "weights": weights,
         "temperature": model.temperature,
         "parameters": {"rounds": rounds, "weights": weights},
         "notes": notes,
+        "rule": rule.to_json() if rule else None,
     }
     workspace.save_trial(request["trialId"], workspace.Trial(result, oof, model))
     emit_progress(1.0, f"{len(weights)} of {len(trials)} trials chosen: {result['score']:.6g}")
     return result
 
 
-def assemble(weights: dict[str, float]) -> tuple[np.ndarray, EnsembleModel]:
-    """The ensemble of these trials: its out-of-fold scores, (n, n_classes) or (n,), and its model."""
+def assemble(weights: dict[str, float]) -> tuple[np.ndarray, EnsembleModel, LabelRule | None]:
+    """The ensemble of these trials: its out-of-fold scores, (n, n_classes) or (n,), its model, and its rule for labels."""
     oof = np.sum([weight * workspace.load_oof(trial_id) for trial_id, weight in weights.items()], axis=0)
-    metric, folds = workspace.load_profile()["metric"], workspace.load_folds()
-    sharpening = find_sharpening(metric, workspace.load_train().y, oof, folds)
-    return sharpening.oof, EnsembleModel(weights, sharpening.temperature)
+    metric, y, folds = workspace.load_profile()["metric"], workspace.load_train().y, workspace.load_folds()
+    sharpening = find_sharpening(metric, y, oof, folds)
+    rule = find_rule(metric, y, sharpening.oof, folds)
+    return sharpening.oof, EnsembleModel(weights, sharpening.temperature), rule
 
 
 def greedy_selection(oofs: list[np.ndarray], y: np.ndarray, metric: str, rounds: int) -> np.ndarray:

@@ -14,6 +14,7 @@ from .baseline import baseline_scores
 from .caveats import caveats
 from .explain import Job, explain
 from .file_order import drift_between
+from .label_rule import LabelRule, find_rule, rule_of, weighed, weighed_oof
 from .learning_curve import learning_curve
 from .metrics import all_metrics, is_lower_better, score
 from .model import fitted_model
@@ -46,17 +47,19 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     trial_id, sealed, seed = request["trialId"], bool(request["holdout"]), int(request["seed"])
     profile = workspace.load_profile()
     task, metric = profile["task"], profile["metric"]
-    trial, train = workspace.load_trial(trial_id), workspace.load_train()
+    trial, train, folds = workspace.load_trial(trial_id), workspace.load_train(), workspace.load_folds()
+    decisive = weighed_oof(rule_of(trial.result), trial.oof, folds)
 
     emit_progress(0.05, "scoring the rows the folds held out")
-    slices = worst_slices(metric, train.X, train.y, trial.oof, seed)
+    slices = worst_slices(metric, train.X, train.y, decisive, seed)
     prior = baseline_scores(task, train.y, len(train), trial.oof.shape[-1])
+    prior_rule = find_rule(metric, train.y, prior, folds)
     evaluation: dict[str, Any] = {
         "trialId": trial_id,
         "metric": metric,
         # The job's own metric as training scored it, so that leaderboard and evaluation never differ.
-        "validation": all_metrics(task, train.y, trial.oof) | {metric: trial.result["score"]},
-        "baseline": {"validation": score(metric, train.y, prior), "holdout": None},
+        "validation": all_metrics(task, train.y, trial.oof, decisive) | {metric: trial.result["score"]},
+        "baseline": {"validation": score(metric, train.y, weighed_oof(prior_rule, prior, folds)), "holdout": None},
         "holdout": None,
         "interval": None,
         "gap": None,
@@ -72,21 +75,22 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     }
     if sealed:
         time_limit = request.get("timeLimitSeconds") or _EXPLANATION_SECONDS
-        _add_holdout(evaluation, profile, train, trial.oof, seed, time_limit)
+        _add_holdout(evaluation, profile, train, decisive, prior_rule, seed, time_limit)
         emit_progress(0.9, "learning from half of the rows, to see whether more would help")
-        features, folds = workspace.load_plan()["features"], workspace.load_folds()
+        features = workspace.load_plan()["features"]
         curve = learning_curve(train, folds, features, task, metric, seed, _LEARNING_SHARE * time_limit)
         evaluation["learningCurve"] = curve.to_json() if curve else None
     evaluation = finite(evaluation)
-    evaluation["warnings"] = caveats(evaluation, profile, train.y, trial.oof)
+    evaluation["warnings"] = caveats(evaluation, profile, train.y, decisive)
     workspace.save_json(HOLDOUT_EVALUATION if sealed else VALIDATION_EVALUATION, evaluation)
     emit_progress(1.0, _said(evaluation))
     return {key: value for key, value in evaluation.items() if key not in _FOR_THE_REPORT}
 
 
 def _add_holdout(
-    evaluation: dict[str, Any], profile: dict[str, Any], train: Table, oof: np.ndarray, seed: int, time_limit: float
-) -> None:
+    evaluation: dict[str, Any], profile: dict[str, Any], train: Table, decisive_oof: np.ndarray, prior_rule: LabelRule | None,
+    seed: int, time_limit: float,
+) -> None:  # fmt: skip
     holdout = workspace.load_holdout()
     if len(holdout) == 0:
         emit_log("WARNING", "no rows were sealed off as a holdout: only the validation score is known")
@@ -95,26 +99,28 @@ def _add_holdout(
     emit_progress(0.25, f"scoring {len(holdout):,} sealed rows")
     model = fitted_model(evaluation["trialId"])
     scores = model.predict_scores(holdout.X)
+    decisive = model.weighed(scores)
     workspace.save_array(HOLDOUT_SCORES, scores)
     evaluation["rows"] = len(holdout)
-    evaluation["holdout"] = all_metrics(task, holdout.y, scores)
+    evaluation["holdout"] = all_metrics(task, holdout.y, scores, decisive)
     prior = baseline_scores(task, train.y, len(holdout), scores.shape[-1])
+    prior = weighed(prior, prior_rule.weights if prior_rule else None)
     evaluation["baseline"]["holdout"] = score(metric, holdout.y, prior)
     worse = 1 if is_lower_better(metric) else -1
     evaluation["gap"] = (evaluation["holdout"][metric] - evaluation["validation"][metric]) * worse
 
     emit_progress(0.35, "drawing 1,000 bootstrap resamples of them")
-    spread = bootstrap.interval(metric, holdout.y, scores, seed)
+    spread = bootstrap.interval(metric, holdout.y, decisive, seed)
     if spread is not None:
         evaluation["interval"] = {"low": spread.low, "high": spread.high}
         evaluation["resamples"] = spread.resamples
-        evaluation["validationInterval"] = _interval_of_validation(metric, train.y, oof, seed)
+        evaluation["validationInterval"] = _interval_of_validation(metric, train.y, decisive_oof, seed)
         if spread.resamples < 1000:
             emit_log("INFO", f"the interval is from {spread.resamples} resamples instead of 1,000: {len(holdout):,} rows are many")
 
     features = workspace.load_plan()["features"]
     names = [feature["name"] for feature in features]
-    evaluation["twins"] = find_twins(train, holdout, names, metric, scores, oof, workspace.load_folds()).to_json()
+    evaluation["twins"] = find_twins(train, holdout, names, metric, decisive, decisive_oof, workspace.load_folds()).to_json()
     if time_column := (profile.get("request") or {}).get("timeColumn"):
         drift = drift_between(train.X, holdout.X, names, time_column, seed)
         evaluation["drift"] = drift.to_json() if drift else None
@@ -122,16 +128,16 @@ def _add_holdout(
     classes = profile["classes"]
     job = Job(
         task=task, metric=metric, classes=[str(entry["label"]) for entry in classes] if classes else None,
-        features=features, seed=seed,
+        features=features, seed=seed, label_weights=model.label_weights,
     )  # fmt: skip
     evaluation |= explain(model, job, train, holdout, scores, time_limit)
 
 
-def _interval_of_validation(metric: str, y: np.ndarray, oof: np.ndarray, seed: int) -> dict[str, float] | None:
+def _interval_of_validation(metric: str, y: np.ndarray, decisive: np.ndarray, seed: int) -> dict[str, float] | None:
     """How far chance alone may have moved the validation score; None where rows are so many that it hardly did."""
     if len(y) > _ROWS_WITHOUT_CHANCE:
         return None
-    spread = bootstrap.interval(metric, y, oof, seed, resamples=400)
+    spread = bootstrap.interval(metric, y, decisive, seed, resamples=400)
     return None if spread is None else {"low": spread.low, "high": spread.high}
 
 

@@ -18,7 +18,8 @@ class Example:
 
 
 def choose_examples(y: np.ndarray, scores: np.ndarray) -> list[Example]:
-    """At most two rows of each kind, none twice; `y` and `scores` as in metrics. Ties go to the earlier row.
+    """At most two rows of each kind, none twice; `y` and `scores` as in metrics, weighed by the rule for labels. Ties go to the
+    earlier row.
 
     Classification: surest and right (of two classes, if there are such), surest and wrong, least sure. Regression: smallest,
     median and largest error.

@@ -13,6 +13,7 @@ from .contributions import contributions
 from .dependence import partial_dependence
 from .examples import choose_examples
 from .importance import Importances, permutation_importance
+from .label_rule import weighed
 from .metrics import labels
 from .sampling import target_order
 from .speed import TimedModel
@@ -27,13 +28,15 @@ _MOST_CLASSES = 6
 
 @dataclass(frozen=True)
 class Job:
-    """What the explanations know of the job. classes: labels in order, or None; features: the plan's entries."""
+    """What the explanations know of the job. classes: labels in order, or None; features: the plan's entries; label_weights: the
+    model's rule for labels (see label_rule), or None."""
 
     task: str
     metric: str
     classes: list[str] | None
     features: list[dict[str, Any]]
     seed: int
+    label_weights: list[float] | None
 
 
 def explain(model: Scorer, job: Job, train: Table, holdout: Table, scores: np.ndarray, time_limit: float) -> dict[str, Any]:
@@ -47,7 +50,7 @@ def explain(model: Scorer, job: Job, train: Table, holdout: Table, scores: np.nd
     emit_progress(0.5, "shuffling one column at a time to see what the model relies on")
     names = [feature["name"] for feature in job.features]
     found = permutation_importance(
-        timed, holdout.X, holdout.y, scores, job.metric, names, timed.speed(), job.seed, time_limit
+        timed, holdout.X, holdout.y, scores, job.metric, job.label_weights, names, timed.speed(), job.seed, time_limit
     )
     cut = _cut_importances(found, len(holdout))
     importances = [asdict(entry) for entry in found.entries if np.isfinite([entry.mean, entry.low, entry.high]).all()]
@@ -100,12 +103,13 @@ def _examples(
     (standard errors) are as in contributions, one per column and last one for all others, in units of `probability` or of the
     target; null, and walks 0, when they could not be had.
     """
-    chosen = choose_examples(holdout.y, scores)
+    decisive = weighed(scores, job.label_weights)
+    chosen = choose_examples(holdout.y, decisive)
     positions = np.array([example.position for example in chosen])
     names = [feature["name"] for feature in (main or job.features)[:_MOST_SHOWN]]
     rest = [name for name in holdout.X.columns if name not in names]
     groups = [[name] for name in names] + ([rest] if rest else [])
-    outputs = None if job.classes is None else labels(scores[positions])
+    outputs = None if job.classes is None else labels(decisive[positions])
     answers = scores[positions] if outputs is None else scores[positions, outputs]
     explained = holdout.X.iloc[positions]
     found = contributions(timed, explained, answers, outputs, X, order, groups, timed.speed(), job.seed, seconds)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from . import bootstrap
+from .label_rule import weighed
 from .metrics import is_lower_better, score
 from .speed import Speed
 from .workspace import Scorer
@@ -49,12 +50,14 @@ def permutation_importance(
     y: np.ndarray,
     scores: np.ndarray,
     metric: str,
+    label_weights: list[float] | None,
     features: list[str],
     speed: Speed,
     seed: int,
     time_limit_seconds: float,
 ) -> Importances:
-    """Importance of each of `features`, columns of `X`, for `model` on these rows; `scores` are the model's, already known.
+    """Importance of each of `features`, columns of `X`, for `model` on these rows; `scores` are the model's, already known;
+    `label_weights` its rule for labels (see label_rule).
 
     Works in rounds, one shuffle of every column a round, up to five, until the time is out; of many rows it takes 1,000, fewer
     where the model is slow. The first round may take thrice the time: one look at every column is worth more than five at some.
@@ -65,7 +68,7 @@ def permutation_importance(
     rng = np.random.default_rng(seed)
     affordable = speed.rows_within(time_limit_seconds) // (len(features) + 1)
     rows = _sample(np.arange(len(y)), min(_MOST_ROWS, max(_FEWEST_ROWS, affordable)), rng)
-    X, y, base = X.iloc[rows].reset_index(drop=True), y[rows], scores[rows]
+    X, y, base = X.iloc[rows].reset_index(drop=True), y[rows], weighed(scores[rows], label_weights)
 
     shuffled: dict[str, list[np.ndarray]] = {name: [] for name in features}
     turns = [name for _ in range(_SHUFFLES) for name in features]
@@ -78,7 +81,7 @@ def permutation_importance(
         turns = turns[len(batch) :]
         answers = model.predict_scores(pd.concat([_with_shuffled(X, name, rng) for name in batch], ignore_index=True))
         for name, part in zip(batch, np.split(answers, len(batch)), strict=True):
-            shuffled[name].append(part)
+            shuffled[name].append(weighed(part, label_weights))
 
     measured = [name for name in features if shuffled[name]]
     loss = 1 if is_lower_better(metric) else -1

@@ -1,7 +1,8 @@
 """Every metric of the product, one definition for training, selection, evaluation and report alike.
 
 `y` is (n,) class numbers or values; `scores` is (n, n_classes) probabilities for classification, (n,) values for
-regression. A metric that is undefined on these rows (ROC_AUC with one class present) is NaN.
+regression. A metric that is undefined on these rows (ROC_AUC with one class present) is NaN. A label metric looks only at which
+score of a row is the greatest: give it the probabilities, or those weighed by a rule (see label_rule).
 """
 
 from collections.abc import Callable
@@ -24,6 +25,9 @@ DEFAULT_METRIC = {"BINARY": "ROC_AUC", "MULTICLASS": "LOG_LOSS", "REGRESSION": "
 
 _LOWER_IS_BETTER = frozenset({"LOG_LOSS", "RMSE", "MAE", "MEDIAN_AE", "MAPE", "RMSLE"})
 
+#: Those that look at the answered labels alone.
+LABEL_METRICS = frozenset({"ACCURACY", "BALANCED_ACCURACY", "F1", "F1_MACRO", "MCC"})
+
 # Probabilities are kept this far from 0 and 1, as scikit-learn does for float32, so one sure mistake stays finite.
 _PROBABILITY_FLOOR = 1e-7
 
@@ -40,9 +44,9 @@ def score(metric: str, y: np.ndarray, scores: np.ndarray) -> float:
     return float(_FUNCTIONS[metric](y, scores))
 
 
-def all_metrics(task: str, y: np.ndarray, scores: np.ndarray) -> dict[str, float]:
-    """Every metric that fits the task."""
-    return {metric: score(metric, y, scores) for metric in METRICS_OF_TASK[task]}
+def all_metrics(task: str, y: np.ndarray, scores: np.ndarray, weighed: np.ndarray) -> dict[str, float]:
+    """Every metric that fits the task: of the labels by `weighed`, of probabilities and values by `scores`."""
+    return {metric: score(metric, y, weighed if metric in LABEL_METRICS else scores) for metric in METRICS_OF_TASK[task]}
 
 
 def utility(metric: str, y: np.ndarray, scores: np.ndarray) -> float:
@@ -83,8 +87,13 @@ def _log_loss(y: np.ndarray, scores: np.ndarray) -> float:
     return float(-np.log(chosen).mean())
 
 
+def scores_of_counts(metric: str, counts: np.ndarray) -> np.ndarray:
+    """(b,) a label metric of b confusion matrices (b, k, k): rows are the actual classes, columns the answered ones."""
+    return _OF_COUNTS[metric](counts)
+
+
 def labels(scores: np.ndarray) -> np.ndarray:
-    """(n,) the most probable class of each row."""
+    """(n,) the class with the greatest score of each row."""
     return scores.argmax(axis=1)
 
 
@@ -123,4 +132,33 @@ _FUNCTIONS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
     "MAPE": _mape,
     "RMSLE": _rmsle,
     "R2": _r2,
+}
+
+
+def _recall(counts: np.ndarray) -> np.ndarray:
+    support = counts.sum(axis=2)
+    hit = np.diagonal(counts, axis1=1, axis2=2)
+    return np.divide(hit, support, out=np.full_like(support, np.nan), where=support > 0)
+
+
+def _f1_per_class(counts: np.ndarray) -> np.ndarray:
+    said_or_so = counts.sum(axis=1) + counts.sum(axis=2)
+    hit = np.diagonal(counts, axis1=1, axis2=2)
+    return np.divide(2 * hit, said_or_so, out=np.full_like(said_or_so, np.nan), where=said_or_so > 0)
+
+
+def _mcc(counts: np.ndarray) -> np.ndarray:
+    total = counts.sum(axis=(1, 2))
+    said, so = counts.sum(axis=1), counts.sum(axis=2)
+    hits = np.trace(counts, axis1=1, axis2=2)
+    spread = (total**2 - (said**2).sum(axis=1)) * (total**2 - (so**2).sum(axis=1))
+    return np.divide(hits * total - (said * so).sum(axis=1), np.sqrt(spread), out=np.zeros_like(total), where=spread > 0)
+
+
+_OF_COUNTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "ACCURACY": lambda counts: np.trace(counts, axis1=1, axis2=2) / counts.sum(axis=(1, 2)),
+    "BALANCED_ACCURACY": lambda counts: np.nanmean(_recall(counts), axis=1),
+    "F1": lambda counts: np.nan_to_num(_f1_per_class(counts)[:, 1]),
+    "F1_MACRO": lambda counts: np.nanmean(_f1_per_class(counts), axis=1),
+    "MCC": _mcc,
 }

@@ -13,6 +13,7 @@ import pandas as pd
 from . import __version__, workspace
 from .calibration import sharpened
 from .columns import ColumnType, as_written, typed
+from .label_rule import rule_of, threshold, weighed
 from .metrics import labels
 from .wire import ToolkitError
 
@@ -24,8 +25,8 @@ class FittedModel:
     """A finished model: how to read each column, the class labels, and the weighted fold models.
 
     classes: labels in the order of the probability columns, None for regression. schema: how the feature columns are read.
-    members: (weight, model) pairs whose weights sum to 1. temperature: see calibration. created_with: versions of what it was
-    made by.
+    members: (weight, model) pairs whose weights sum to 1. temperature: see calibration. label_weights: see label_rule, None
+    where the most probable class is the answer. created_with: versions of what it was made by.
     """
 
     trial_id: str
@@ -38,6 +39,7 @@ class FittedModel:
     schema: list[ColumnType]
     members: list[tuple[float, workspace.Scorer]]
     temperature: float = 1.0
+    label_weights: list[float] | None = None
     created_with: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -64,8 +66,12 @@ class FittedModel:
         return self._scores_of_raw(raw)
 
     def answers(self, scores: np.ndarray) -> np.ndarray:
-        """(n,) labels or values from scores: the most probable class, or the value itself."""
-        return scores if self.classes is None else np.array(self.classes, dtype=object)[labels(scores)]
+        """(n,) labels or values from scores: the class with the greatest score by the model's rule, or the value itself."""
+        return scores if self.classes is None else np.array(self.classes, dtype=object)[labels(self.weighed(scores))]
+
+    def weighed(self, scores: np.ndarray) -> np.ndarray:
+        """The scores that say which label is answered: probabilities weighed by the model's rule; values as they are."""
+        return weighed(scores, self.label_weights)
 
     def read_raw(self, raw: pd.DataFrame, delimiter: str = ",") -> pd.DataFrame:
         """Raw rows to the typed feature columns the members expect; COLUMNS_MISSING when some are not there.
@@ -98,6 +104,7 @@ def fitted_model(trial_id: str) -> FittedModel:
     """The model of a finished trial or ensemble of this job's folder, ready to be pickled as out/model.pkl."""
     profile = workspace.load_profile()
     trial = workspace.load_result(trial_id)
+    rule = rule_of(trial)
     weights: dict[str, float] = trial.get("weights") or {trial_id: 1.0}
     members = [(weight, workspace.load_scorer(member)) for member, weight in weights.items()]
     classes = profile["classes"]
@@ -112,6 +119,7 @@ def fitted_model(trial_id: str) -> FittedModel:
         schema=[ColumnType(**entry) for entry in profile["schema"]],
         members=members,
         temperature=trial.get("temperature", 1.0),
+        label_weights=rule.weights if rule else None,
         created_with=_versions(),
     )
 
@@ -147,9 +155,22 @@ def describe(model: FittedModel) -> dict[str, Any]:
         "target": model.target,
         "classes": model.classes,
         "positiveClass": model.positive_class,
+        "labelRule": rule_facts(model),
         "columns": model.required_columns,
         "weights": [weight for weight, _ in model.members],
         "createdWith": model.created_with,
+    }
+
+
+def rule_facts(model: FittedModel) -> dict[str, Any] | None:
+    """{weights: {class: weight}, threshold}: how labels are answered, None for the most probable class. threshold: of two
+    classes, the probability of the second from which on it is the answer; of more, None."""
+    if model.classes is None or model.label_weights is None:
+        return None
+    weights = model.label_weights
+    return {
+        "weights": dict(zip(model.classes, weights, strict=True)),
+        "threshold": threshold(weights) if len(weights) == 2 else None,
     }
 
 

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from sproutml_toolkit import prepare, profile, split, train, wire, workspace
 from sproutml_toolkit.ensemble import assemble
+from sproutml_toolkit.label_rule import weighed_oof
 from sproutml_toolkit.metrics import score
 from sproutml_toolkit.model import fitted_model, save_model
 
@@ -67,16 +68,20 @@ def main() -> None:
         for name in MODELS:
             print(f"{name}: {METRIC} {cross_validate(name):.6g}", flush=True)
 
-        # The winner's answers are the weighted mean of the models'.
-        oof, ensemble = assemble(WEIGHTS)
-        cross_validated = score(METRIC, workspace.load_train().y, oof)
-        facts = {"family": "ENSEMBLE", "weights": WEIGHTS, "temperature": ensemble.temperature}
+        # The winner's answers are the weighted mean of the models'. For metrics of labels, such as F1, a rule chosen on the
+        # folds says from which probability on a class is answered.
+        oof, ensemble, rule = assemble(WEIGHTS)
+        cross_validated = score(METRIC, workspace.load_train().y, weighed_oof(rule, oof, workspace.load_folds()))
+        facts = {
+            "family": "ENSEMBLE", "weights": WEIGHTS, "temperature": ensemble.temperature,
+            "rule": rule.to_json() if rule else None,
+        }
         workspace.save_trial("winner", workspace.Trial(facts, oof, ensemble))
         model = fitted_model("winner")
         sealed = workspace.load_holdout()
         print(f"cross-validated {METRIC}: {cross_validated:.6f}")
         if len(sealed):
-            print(f"holdout {METRIC}: {score(METRIC, sealed.y, model.predict_scores(sealed.X)):.6f}")
+            print(f"holdout {METRIC}: {score(METRIC, sealed.y, model.weighed(model.predict_scores(sealed.X))):.6f}")
         if model_path:
             save_model(model, model_path)
             print(f"wrote {model_path}")

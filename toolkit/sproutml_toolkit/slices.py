@@ -28,7 +28,7 @@ class Slice:
 def worst_slices(metric: str, X: pd.DataFrame, y: np.ndarray, scores: np.ndarray, seed: int, most: int = 5) -> list[Slice]:
     """The `most` groups furthest below the overall score whose 99% interval lies wholly below it, worst first.
 
-    A group has at least 20 rows and 2% of all. `X`, `y`, `scores` are row-aligned as in workspace.Table and metrics. Looks at
+    A group has at least 20 rows and 2% of all. `X`, `y`, `scores` are row-aligned as in workspace.Table and metrics (weighed by the rule for labels). Looks at
     no more than 20,000 rows (a fair sample) and 60 columns.
     """
     if len(y) > _MOST_ROWS:

@@ -15,6 +15,7 @@ from . import workspace
 from .calibration import SharpenedModel, find_sharpening
 from .families import baseline, family
 from .families.fold import Fold, FoldModel
+from .label_rule import find_rule, weighed_oof
 from .metrics import score
 from .wire import ToolkitError, emit_log, emit_progress
 
@@ -104,16 +105,21 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         if sharpening.temperature < 1.0:
             oof, model = sharpening.oof, SharpenedModel(model, sharpening.temperature)
             notes.add(f"its probabilities are sharpened: temperature {sharpening.temperature:.3f}")
-    fold_scores = [score(metric, train.y[outcome.rows], oof[outcome.rows]) for outcome in outcomes]
+    rule = find_rule(metric, train.y, oof, folds)
+    if rule is not None:
+        notes.add(rule.note([str(entry["label"]) for entry in classes]))
+    decisive = weighed_oof(rule, oof, folds)
+    fold_scores = [score(metric, train.y[outcome.rows], decisive[outcome.rows]) for outcome in outcomes]
     result = {
         "trialId": trial_id,
         "family": request["family"],
-        "score": score(metric, train.y, oof),
+        "score": score(metric, train.y, decisive),
         "foldScores": fold_scores,
         "fitSeconds": round(fit_seconds, 3),
         "predictMicrosPerRow": round(sum(o.predict_seconds / len(o.rows) for o in outcomes) * 1e6, 2),
         "parameters": _effective(outcomes),
         "notes": sorted(notes),
+        "rule": rule.to_json() if rule else None,
     }
     workspace.save_trial(trial_id, workspace.Trial(result | {"request": request}, oof, model))
     return result

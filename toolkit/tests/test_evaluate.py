@@ -98,7 +98,7 @@ def test_stops_measuring_importance_when_its_time_is_out_and_names_what_is_left(
         patch.setattr("sproutml_toolkit.importance.time.monotonic", lambda: clock[0])
         model.warm_up(X)
         found = permutation_importance(
-            model, X, X["c0"].to_numpy(), X["c0"].to_numpy(), "RMSE", list(X), model.speed(), SEED, time_limit_seconds=10.0
+            model, X, X["c0"].to_numpy(), X["c0"].to_numpy(), "RMSE", None, list(X), model.speed(), SEED, time_limit_seconds=10.0
         )
     assert clock[0] < 33
     assert found.rows == 100

@@ -14,12 +14,15 @@ from .svg import Plot, dark_rules
 __all__ = ["Plot", "dark_rules", "feature_importance", "partial_dependence", "quality_plots", "score_over_time"]
 
 
-def quality_plots(classes: list[str] | None, target: str, y: np.ndarray, scores: np.ndarray, rows: str) -> list[Plot]:
-    """What the task's reader looks at first, in order. `y` and `scores` as in `metrics`; `rows` names them in words."""
+def quality_plots(
+    classes: list[str] | None, target: str, y: np.ndarray, scores: np.ndarray, weighed: np.ndarray, rows: str
+) -> list[Plot]:
+    """What the task's reader looks at first, in order. `y` and `scores` as in `metrics`, `weighed` the scores by the rule for
+    labels; `rows` names them in words."""
     if classes is None:
         return [predicted_against_actual(y, scores, target, rows), residuals(y, scores, target, rows)]
     drawn: list[Any] = [
-        confusion_matrix(y, labels(scores), classes, rows),
+        confusion_matrix(y, labels(weighed), classes, rows),
         roc_curves(y, scores, classes, rows),
         precision_recall_curves(y, scores, classes, rows),
         calibration(y, scores, classes, rows),

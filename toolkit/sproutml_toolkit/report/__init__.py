@@ -5,7 +5,7 @@ from typing import Any
 
 from .. import plots, workspace
 from ..metrics import is_lower_better
-from ..model import save_model
+from ..model import rule_facts, save_model
 from ..pipeline_code import pipeline_code
 from ..wire import emit_progress
 from . import explained, page, tables, words
@@ -33,15 +33,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     save_model(findings.model, out / "model.pkl")
     emit_progress(0.2, "writing predictions and metrics")
     tables.write_leaderboard(out / "leaderboard.csv", findings.trials)
-    tables.write_predictions(
-        out / "predictions.csv",
-        findings.classes,
-        findings.train,
-        findings.oof,
-        findings.folds,
-        findings.holdout,
-        findings.holdout_scores,
-    )
+    tables.write_predictions(out / "predictions.csv", findings)
     tables.write_metrics(out / "metrics.json", _metrics(findings))
     tables.write_log(out / "training.log", findings.log)
     _write_text(out / "pipeline.py", pipeline_code(findings.trial_id, str(findings.job["name"])))
@@ -63,13 +55,13 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _draw(findings: Findings) -> page.Plots:
-    y, scores, rows = findings.train.y, findings.oof, "validation rows"
+    y, scores, weighed, rows = findings.train.y, findings.oof, findings.weighed_oof, "validation rows"
     if findings.holdout is not None and findings.holdout_scores is not None and len(findings.holdout) >= _ENOUGH_ROWS:
-        y, scores, rows = findings.holdout.y, findings.holdout_scores, "sealed rows"
+        y, scores, weighed, rows = findings.holdout.y, findings.holdout_scores, findings.weighed_holdout, "sealed rows"
     metric = words.METRIC_NAMES[findings.metric]
     importances, dependence = findings.evaluation["importances"], findings.evaluation["partialDependence"]
     return page.Plots(
-        quality=plots.quality_plots(findings.classes, findings.target, y, scores, rows),
+        quality=plots.quality_plots(findings.classes, findings.target, y, scores, weighed, rows),
         importance=plots.feature_importance(importances, metric, "sealed rows") if importances else None,
         dependence=plots.partial_dependence(dependence, findings.target, explained.answer_words(findings)) if dependence else None,
         history=plots.score_over_time(findings.history, metric, is_lower_better(findings.metric)),
@@ -85,6 +77,7 @@ def _metrics(findings: Findings) -> dict[str, Any]:
         "lowerIsBetter": is_lower_better(findings.metric),
         "target": findings.target,
         "classes": findings.classes,
+        "labelRule": rule_facts(findings.model),
         "trial": {key: best[key] for key in ("id", "name", "family", "score", "foldScores")},
         "validation": evaluation["validation"],
         "holdout": evaluation["holdout"],

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from .. import evaluate, workspace
+from ..label_rule import rule_of, weighed_oof
 from ..metrics import is_lower_better
 from ..model import FittedModel, fitted_model
 from ..wire import emit_progress
@@ -20,7 +21,7 @@ class Findings:
     """The request's facts beside what the commands left in the folder.
 
     trials: as in the request, best first. evaluation: as `evaluate` writes it. holdout_scores: (m, k) or (m,), or None with no
-    sealed rows. oof: the winner's out-of-fold scores.
+    sealed rows. oof: the winner's out-of-fold scores. weighed_oof, weighed_holdout: those by its rule for labels.
     """
 
     job: dict[str, Any]
@@ -37,8 +38,10 @@ class Findings:
     train: Table
     folds: np.ndarray
     oof: np.ndarray
+    weighed_oof: np.ndarray
     holdout: Table | None
     holdout_scores: np.ndarray | None
+    weighed_holdout: np.ndarray | None
     model: FittedModel
     seed: int | None
 
@@ -75,8 +78,9 @@ def gather(request: dict[str, Any]) -> Findings:
     plan, evaluation = workspace.load_plan(), _evaluation(trial_id, seed)
     # What may make the score worthless stands beside it.
     evaluation["warnings"] += [entry for entry in plan.get("warnings", []) if entry["code"] in _AGAINST_THE_SCORE]
-    trial = workspace.load_trial(trial_id)
+    trial, model, folds = workspace.load_trial(trial_id), fitted_model(trial_id), workspace.load_folds()
     scored = evaluation["holdout"] is not None
+    holdout_scores = np.load(evaluate.HOLDOUT_SCORES, allow_pickle=False) if scored else None
     sign = 1 if is_lower_better(profile["metric"]) else -1
     return Findings(
         job=request["job"],
@@ -91,11 +95,13 @@ def gather(request: dict[str, Any]) -> Findings:
         plan=plan,
         evaluation=evaluation,
         train=workspace.load_train(),
-        folds=workspace.load_folds(),
+        folds=folds,
         oof=trial.oof,
+        weighed_oof=weighed_oof(rule_of(trial.result), trial.oof, folds),
         holdout=workspace.load_holdout() if scored else None,
-        holdout_scores=np.load(evaluate.HOLDOUT_SCORES, allow_pickle=False) if scored else None,
-        model=fitted_model(trial_id),
+        holdout_scores=holdout_scores,
+        weighed_holdout=model.weighed(holdout_scores) if scored else None,
+        model=model,
         seed=seed,
     )
 

@@ -15,6 +15,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ..metrics import METRICS_OF_TASK, is_lower_better
+from ..model import rule_facts
 from ..plots import Plot, dark_rules
 from . import checks, explained, words
 from .findings import Findings
@@ -77,6 +78,7 @@ def render(findings: Findings, summary: str, plots: Plots) -> str:
         verdict=words.verdict(evaluation, len(findings.train)),
         facts=_facts(findings),
         split_words=words.how_split(findings.split, findings.profile, evaluation),
+        rule_words=words.rule_sentence(rule_facts(findings.model), metric, findings.classes),
         metrics=_metric_rows(findings),
         quality_plots=plots.quality,
         importance_plot=plots.importance,

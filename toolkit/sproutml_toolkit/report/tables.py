@@ -9,7 +9,8 @@ import numpy as np
 
 from ..metrics import labels
 from ..wire import finite
-from ..workspace import Table, atomic_write, save_json
+from ..workspace import atomic_write, save_json
+from .findings import Findings
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -41,25 +42,20 @@ def write_leaderboard(path: Path, trials: list[dict[str, Any]]) -> None:
             )
 
 
-def write_predictions(
-    path: Path,
-    classes: list[str] | None,
-    train: Table,
-    oof: np.ndarray,
-    folds: np.ndarray,
-    holdout: Table | None,
-    holdout_scores: np.ndarray | None,
-) -> None:
+def write_predictions(path: Path, findings: Findings) -> None:
     """One line per row of the upload that has a target, in file order, each predicted by a model that never trained on it.
 
     Columns: `row` (0 for the first row below the header), `split` (validation or holdout), `fold` (empty for holdout), `actual`,
-    `prediction`, and for classification `probability_<class>`.
+    `prediction` (validation rows' by the rule for labels that the other folds ask for), and for classification
+    `probability_<class>`.
     """
-    rows, scores, actual = train.row_ids, oof, train.y
-    split, fold = np.full(len(train), "validation", dtype=object), folds.astype(object)
-    if holdout is not None and holdout_scores is not None:
-        rows, scores = np.concatenate([rows, holdout.row_ids]), np.concatenate([scores, holdout_scores])
-        actual = np.concatenate([actual, holdout.y])
+    train, holdout, classes = findings.train, findings.holdout, findings.classes
+    rows, actual, scores, weighed = train.row_ids, train.y, findings.oof, findings.weighed_oof
+    split, fold = np.full(len(train), "validation", dtype=object), findings.folds.astype(object)
+    if holdout is not None and findings.holdout_scores is not None and findings.weighed_holdout is not None:
+        rows, actual = np.concatenate([rows, holdout.row_ids]), np.concatenate([actual, holdout.y])
+        scores = np.concatenate([scores, findings.holdout_scores])
+        weighed = np.concatenate([weighed, findings.weighed_holdout])
         split = np.concatenate([split, np.full(len(holdout), "holdout", dtype=object)])
         fold = np.concatenate([fold, np.full(len(holdout), None, dtype=object)])
     order = np.argsort(rows, kind="stable")
@@ -71,7 +67,7 @@ def write_predictions(
         columns += [actual[order].tolist(), scores[order].tolist()]
     else:
         names = [spreadsheet_safe(name) for name in classes]
-        columns += [[names[code] for code in actual[order]], [names[code] for code in labels(scores[order])]]
+        columns += [[names[code] for code in actual[order]], [names[code] for code in labels(weighed[order])]]
         header += [f"probability_{name}" for name in classes]
         columns += np.round(scores[order], 6).T.tolist()
     with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
@@ -83,7 +79,7 @@ def write_predictions(
 def write_metrics(path: Path, facts: dict[str, Any]) -> None:
     """metrics.json. Keys, stable within `version` 1:
 
-    version, task, metric, lowerIsBetter, target, classes; trial {id, name, family, score, foldScores}; validation {METRIC: value};
+    version, task, metric, lowerIsBetter, target, classes; labelRule (see model.rule_facts) or null; trial {id, name, family, score, foldScores}; validation {METRIC: value};
     holdout {METRIC: value} or null; interval {low, high, level, resamples} or null, of `metric` on the holdout; baseline
     {validation, holdout}; gap; rows {train, holdout}; importances, worstSlices, warnings as `evaluate` gives them;
     partialDependence (see dependence.Dependence), learningCurve (see learning_curve.LearningCurve), twins (see twins.Twins) and drift

@@ -124,6 +124,21 @@ def how_split(split: dict[str, Any], profile: dict[str, Any], evaluation: dict[s
     return " ".join(said)
 
 
+def rule_sentence(rule: dict[str, Any] | None, metric: str, classes: list[str] | None) -> str | None:
+    """How the model gets from probabilities to labels, where it does not name the most probable (rule: see model.rule_facts)."""
+    if rule is None or classes is None:
+        return None
+    chosen = f"chosen on validation rows for {METRIC_NAMES[metric]}"
+    if rule["threshold"] is not None:
+        return f"“{classes[1]}” is answered from a probability of {rule['threshold']:.2g} on, {chosen}."
+    by_weight = sorted(classes, key=lambda name: rule["weights"][name])
+    times = rule["weights"][by_weight[-1]] / rule["weights"][by_weight[0]]
+    return (
+        f"Rare classes are named sooner: a probability of “{by_weight[-1]}” counts {number(float(f'{times:.2g}'))} times one of "
+        f"“{by_weight[0]}”, {chosen}."
+    )
+
+
 def headline_score(evaluation: dict[str, Any]) -> tuple[float | None, int | None]:
     """The score that counts: on the sealed rows where there are any, else of validation; and how many rows it is from.
 
