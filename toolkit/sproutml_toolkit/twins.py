@@ -43,7 +43,8 @@ class Twins:
 def find_twins(
     train: Table, holdout: Table, names: list[str], metric: str, scores: np.ndarray, oof: np.ndarray, folds: np.ndarray
 ) -> Twins:
-    """`scores` are the model's for the holdout, `oof` those for the training rows, dealt into `folds`; `names` the columns it uses."""
+    """`scores` are the model's for the holdout, `oof` those for the training rows, dealt into `folds`, both weighed by the rule for
+    labels; `names` the columns it uses."""
     known, sealed = _digests(train.X, names), _digests(holdout.X, names)
     is_twin = np.isin(sealed, known)
     answers = np.unique(np.concatenate([train.y, holdout.y]), return_inverse=True)[1].astype(np.uint64) * _ODD
