@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from job_folder import JobFolder, environment
 from sproutml_toolkit import evaluate, report, workspace
+from sproutml_toolkit.bootstrap import interval
 from sproutml_toolkit.importance import permutation_importance
 from sproutml_toolkit.label_rule import METRICS, LabelRule, find_rule, rule_of, threshold, weighed, weighed_oof
 from sproutml_toolkit.metrics import METRICS_OF_TASK, labels, score
@@ -180,7 +181,10 @@ def test_every_part_of_a_finished_job_says_the_same_labels(churn: JobFolder) -> 
         hits = ((said == "yes") & (truth == "yes")).sum()
         assert found["holdout"]["F1"] == pytest.approx(2 * hits / ((said == "yes").sum() + (truth == "yes").sum()))
         assert found["holdout"]["LOG_LOSS"] == pytest.approx(score("LOG_LOSS", holdout.y, model.predict_scores(holdout.X)))
-        assert found["interval"]["low"] <= found["holdout"]["F1"] <= found["interval"]["high"]
+        spread = interval("F1", holdout.y, model.weighed(model.predict_scores(holdout.X)), seed=3)
+        assert spread is not None and found["interval"] == {"low": spread.low, "high": spread.high}
+        decisive = weighed_oof(rule_of(trial.result), trial.oof, workspace.load_folds())
+        assert found["validation"]["MCC"] == score("MCC", workspace.load_train().y, decisive)
         job = {
             "id": "1", "name": "churn", "createdAt": "2026-01-02T03:04:05Z", "targetColumn": "left", "task": "BINARY", "metric": "F1",
             "timeBudgetSeconds": 60, "mind": "PLAYBOOK", "sandbox": "LOCAL", "datasetName": "data.csv", "instructions": "",
