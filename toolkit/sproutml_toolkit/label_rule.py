@@ -44,7 +44,7 @@ class LabelRule:
     def note(self, classes: list[str]) -> str:
         """What a trial's notes say of it."""
         if len(classes) == 2:
-            return f"{classes[1]} is answered from a probability of {threshold(self.weights):.2g} on"
+            return f"{classes[1]} is answered from a probability of {probability_words(threshold(self.weights))} on"
         return "rare classes are answered sooner than at the greatest probability"
 
 
@@ -88,6 +88,11 @@ def weighed_oof(rule: LabelRule | None, oof: np.ndarray, folds: np.ndarray) -> n
 def threshold(weights: list[float]) -> float:
     """Of two classes: the probability of the second from which on it is the answer."""
     return weights[0] / (weights[0] + weights[1])
+
+
+def probability_words(probability: float) -> str:
+    """0.27, 0.0011; 0.9989 and not a rounded 1."""
+    return f"{probability:.2g}" if probability < 0.99 else f"{probability:.5f}".rstrip("0")
 
 
 def _weights(metric: str, y: np.ndarray, oof: np.ndarray, counts: np.ndarray) -> list[float]:

@@ -256,6 +256,11 @@ def test_of_many_classes_the_report_names_the_rarest() -> None:
     assert rule_sentence(None, "F1", ["no", "yes"]) is None
 
 
+def test_a_high_threshold_is_not_rounded_to_certainty() -> None:
+    rule = {"weights": {"no": 30.0, "yes": 1 / 30}, "threshold": 900 / 901}
+    assert "from a probability of 0.99889 on" in str(rule_sentence(rule, "MCC", ["no", "yes"]))
+
+
 def test_rules_survive_the_wire() -> None:
     rule = LabelRule([0.5, 2.0], [[0.5, 2.0], [0.25, 4.0]])
     assert rule_of(json.loads(json.dumps({"rule": rule.to_json()}))) == rule

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from ..label_rule import probability_words
+
 METRIC_NAMES = {
     "ROC_AUC": "ROC AUC",
     "PR_AUC": "PR AUC",
@@ -130,7 +132,7 @@ def rule_sentence(rule: dict[str, Any] | None, metric: str, classes: list[str] |
         return None
     chosen = f"chosen on validation rows for {METRIC_NAMES[metric]}"
     if rule["threshold"] is not None:
-        return f"“{classes[1]}” is answered from a probability of {rule['threshold']:.2g} on, {chosen}."
+        return f"“{classes[1]}” is answered from a probability of {probability_words(rule['threshold'])} on, {chosen}."
     by_weight = sorted(classes, key=lambda name: rule["weights"][name])
     times = rule["weights"][by_weight[-1]] / rule["weights"][by_weight[0]]
     return (
