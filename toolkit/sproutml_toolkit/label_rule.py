@@ -3,7 +3,7 @@
 The most probable class is the right answer for accuracy alone. F1, balanced accuracy and MCC want a rare class named sooner:
 of two classes that is a threshold on one's probability; of more, each class counts by its share of the rows to the power of
 -a, from 0 (the most probable class) to about 1 (all classes alike). Weights for each class apart were tried, and chased the few
-rows of rare classes; accuracy was tried, and gained nothing. Probabilities stay as they are.
+rows of rare classes; accuracy was tried, and gained ensembles nothing. Probabilities stay as they are.
 
 Sources: Lipton et al., Optimal Thresholding of Classifiers to Maximize F1 Measure (2014); Menon et al., On the Statistical
 Consistency of Algorithms for Binary Classification under Class Imbalance (2013).
