@@ -31,18 +31,31 @@ const WRAP_UP_CELLS_PER_SECOND = 100_000;
 /** Of the search's time, on one core of two: with less, big tables get no strong model; with more, too few kinds. */
 const LARGEST_SHARE = 0.3;
 
-/** The job's wall clock, and what may still be started on it. Seconds throughout. */
+/**
+ * The job's wall clock, and what may still be started on it. Seconds throughout.
+ *
+ * Where trials are counted (`maxTrials`), time is a guard rail alone: nothing is kept free for later trials and nothing but the
+ * deadline itself refuses or cuts one, so that the same job comes out the same on a slower or busier machine.
+ */
 export class Budget {
   readonly total: number;
   readonly #elapsedMs: () => number;
   readonly #board: Blackboard;
   readonly #cpus: number;
+  readonly #maxTrials: number | null;
 
-  constructor(total: number, elapsedMs: () => number, board: Blackboard, cpus: number) {
+  constructor(
+    total: number,
+    elapsedMs: () => number,
+    board: Blackboard,
+    cpus: number,
+    maxTrials: number | null,
+  ) {
     this.total = total;
     this.#elapsedMs = elapsedMs;
     this.#board = board;
     this.#cpus = cpus;
+    this.#maxTrials = maxTrials;
   }
 
   get elapsed(): number {
@@ -81,7 +94,8 @@ export class Budget {
 
   /** What is left of the search for a trial after which the given share of all search time must still be free. */
   leftFor(keepFree: number): number {
-    return Math.max(0, this.searchLeft - keepFree * (this.total - this.reserve));
+    const kept = this.#maxTrials === null ? keepFree : 0;
+    return Math.max(0, this.searchLeft - kept * (this.total - this.reserve));
   }
 
   /** Whether a trial started now would end in time: a third of the estimate is enough where training can stop early. */
@@ -92,7 +106,8 @@ export class Budget {
 
   /** The time limit handed to a trial: what is left, but never so much that one configuration eats the search. */
   trialLimit(keepFree: number): number {
-    const share = (this.total - this.reserve) * LARGEST_SHARE * Math.min(1, this.#cpus / 2);
+    const fair = this.#maxTrials === null ? 0 : Math.min(1, this.#cpus / this.#maxTrials);
+    const share = (this.total - this.reserve) * Math.max(fair, LARGEST_SHARE * Math.min(1, this.#cpus / 2));
     return Math.max(1, Math.min(this.leftFor(keepFree), Math.max(share, 5)));
   }
 

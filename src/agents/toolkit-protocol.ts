@@ -59,6 +59,7 @@ export const trainResult = z.object({
   predictMicrosPerRow: finite.nullable(),
   parameters: z.record(z.string(), z.unknown()),
   notes: z.array(z.string()),
+  boundByTime: z.boolean(),
 });
 
 export const ensembleResult = z.object({

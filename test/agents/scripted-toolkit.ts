@@ -118,6 +118,7 @@ export class ScriptedToolkit implements Toolkit {
           predictMicrosPerRow: 2,
           parameters: request.params,
           notes: [],
+          boundByTime: false,
         };
       }
       case 'ensemble': {

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from job_folder import JobFolder, code_of
-from sproutml_toolkit import train, workspace
+from sproutml_toolkit import workspace
 from sproutml_toolkit.families import _MODULES
 from sproutml_toolkit.families.fold import Fold
 from sproutml_toolkit.features import FORMS, FeatureEncoder
+from sproutml_toolkit.fitting import compact
 
 QUICK = {
     "LIGHTGBM": {"rounds": 30},
@@ -72,7 +73,7 @@ def test_an_encoder_is_fitted_on_training_rows_alone(mixed: JobFolder, form: str
     matrices = []
     for source in (table, shuffled):
         base = Fold(source.X, source.y, source.X, source.y, "BINARY", "ROC_AUC", 2, plan["features"], 1, 1)
-        fold, _ = train._compact(base, source, held)
+        fold, _ = compact(base, source, held)
         encoder, matrix, _ = fold.encode(form)
         matrices.append((matrix.values, encoder.transform(table.X[held]).values))
     assert np.array_equal(matrices[0][0], matrices[1][0], equal_nan=True)

@@ -66,10 +66,12 @@ function reportRequest({ team }: AgentContext, trialId: string): unknown {
       datasetName: dataset.name,
       instructions: options.instructions,
     },
-    trials: board.trials.map(({ isQuick: _quick, wallSeconds: _wall, at: _at, ...trial }) => ({
-      ...trial,
-      isBest: trial.id === trialId,
-    })),
+    trials: [...board.ranked(), ...board.trials.filter(({ isBaseline }) => isBaseline)].map(
+      ({ isQuick: _quick, wallSeconds: _wall, at: _at, asked: _asked, ...trial }) => ({
+        ...trial,
+        isBest: trial.id === trialId,
+      }),
+    ),
     history: board.history(),
     decisions: board.decisions,
     log: board.log,

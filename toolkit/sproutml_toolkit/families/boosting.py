@@ -52,6 +52,8 @@ class Pace:
         self.rate: float | None = None
         self.affordable: int | None = None
         self.most_rounds: int | None = None
+        #: Whether time changed what was fitted, in whatever way: with more of it the trial would have come out differently.
+        self.bound = False
 
     def agree(self, seconds_per_round: float, seconds_left: float, rate: float, journey: float) -> float:
         """The rate of all folds, from what one of them measured; the first to ask settles it. seconds_left: for that fold."""
@@ -59,11 +61,13 @@ class Pace:
             if self.rate is None:
                 self.affordable = int(max(seconds_left / max(seconds_per_round, 1e-6), 1))
                 self.rate = max(rate, min(journey / self.affordable, _HIGHEST_RATE))
+                self.bound |= self.rate > rate
             return self.rate
 
     def cut(self, rounds: int) -> None:
         """The clock ended a fold after this many rounds."""
         with self._lock:
+            self.bound = True
             if self.most_rounds is None:
                 self.most_rounds = rounds
 

@@ -99,6 +99,9 @@ def _metrics(findings: Findings) -> dict[str, Any]:
         "twins": evaluation["twins"],
         "drift": evaluation["drift"],
         "warnings": evaluation["warnings"],
+        "timings": [
+            {key: trial[key] for key in ("id", "name", "fitSeconds", "predictMicrosPerRow")} for trial in findings.trials
+        ],
         "seconds": findings.seconds,
     }
 
