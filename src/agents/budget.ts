@@ -28,6 +28,16 @@ const EXPLAINED_SHARE = 0.03;
 const LEAST_EXPLAINED_SECONDS = 1;
 const MOST_EXPLAINED_SECONDS = 15;
 const WRAP_UP_CELLS_PER_SECOND = 100_000;
+/** The share of the job beyond its first minute kept for the light model beside the winner; shorter jobs fit it in what is left over. */
+const REFIT_SHARE = 0.02;
+const SHORT_SECONDS = 60;
+const MOST_KEPT_FOR_REFIT = 20;
+/** Of the whole job, the most that is given to it where the search ended early. */
+const LEFTOVER_REFIT_SHARE = 0.1;
+/** Less is not worth a try. */
+const LEAST_REFIT_SECONDS = 0.3;
+/** What of the wrap-up is the report's own. */
+const REPORT_SECONDS = 1.5;
 /** Of the search's time, on one core of two: with less, big tables get no strong model; with more, too few kinds. */
 const LARGEST_SHARE = 0.3;
 
@@ -70,7 +80,10 @@ export class Budget {
   get reserve(): number {
     const { rows, features } = this.#board.size();
     const wrapUp =
-      WRAP_UP_SECONDS + EXPLAINED_MARGIN * this.explanation + (rows * features) / WRAP_UP_CELLS_PER_SECOND;
+      WRAP_UP_SECONDS +
+      EXPLAINED_MARGIN * this.explanation +
+      Math.min(MOST_KEPT_FOR_REFIT, REFIT_SHARE * Math.max(0, this.total - SHORT_SECONDS)) +
+      (rows * features) / WRAP_UP_CELLS_PER_SECOND;
     return Math.min(this.total / 3, wrapUp);
   }
 
@@ -78,6 +91,14 @@ export class Budget {
   get explanation(): number {
     const share = this.total * EXPLAINED_SHARE;
     return Math.min(MOST_EXPLAINED_SECONDS, Math.max(LEAST_EXPLAINED_SECONDS, share));
+  }
+
+  /** Between the last score and the report, for the light model: what is left over; 0 where that is too little. */
+  get refitSeconds(): number {
+    const { rows, features } = this.#board.size();
+    const over = this.left - REPORT_SECONDS - (rows * features) / WRAP_UP_CELLS_PER_SECOND / 2;
+    const seconds = Math.min(over, LEFTOVER_REFIT_SHARE * this.total);
+    return seconds < LEAST_REFIT_SECONDS ? 0 : seconds;
   }
 
   get searchLeft(): number {

@@ -71,6 +71,13 @@ export const ensembleResult = z.object({
   weights: z.record(z.string(), finite),
 });
 
+export const refitResult = z.object({
+  trialId: z.string().nullable(),
+  seconds: finite,
+  reason: z.string().nullable(),
+});
+export type RefitResult = z.output<typeof refitResult>;
+
 const scores = z.record(z.string(), finite.nullable());
 
 export const evaluateResult = z.object({

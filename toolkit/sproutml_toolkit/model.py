@@ -96,14 +96,21 @@ class FittedModel:
 
 def fitted_model(trial_id: str) -> FittedModel:
     """The model of a finished trial or ensemble of this job's folder, ready to be pickled as out/model.pkl."""
-    profile = workspace.load_profile()
     trial = workspace.load_result(trial_id)
     weights: dict[str, float] = trial.get("weights") or {trial_id: 1.0}
     members = [(weight, workspace.load_scorer(member)) for member, weight in weights.items()]
+    return frame_model(trial_id, trial["family"], members, trial.get("temperature", 1.0))
+
+
+def frame_model(
+    trial_id: str, family: str, members: list[tuple[float, workspace.Scorer]], temperature: float
+) -> FittedModel:
+    """These members, with all that this job's folder knows of how rows are read and answers named."""
+    profile = workspace.load_profile()
     classes = profile["classes"]
     return FittedModel(
         trial_id=trial_id,
-        family=trial["family"],
+        family=family,
         task=profile["task"],
         metric=profile["metric"],
         target=profile["target"]["name"],
@@ -111,7 +118,7 @@ def fitted_model(trial_id: str) -> FittedModel:
         positive_class=profile["positiveClass"],
         schema=[ColumnType(**entry) for entry in profile["schema"]],
         members=members,
-        temperature=trial.get("temperature", 1.0),
+        temperature=temperature,
         created_with=_versions(),
     )
 

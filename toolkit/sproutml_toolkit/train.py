@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from . import workspace
 from .calibration import SharpenedModel, find_sharpening
 from .families import baseline, family
+from .families.boosting import GUARD_SLACK, Pace
 from .families.fold import Fold, FoldModel
 from .fitting import fit_part
 from .metrics import score
@@ -74,6 +75,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         X_train=train.X, y_train=train.y, X_valid=train.X, y_valid=train.y,
         task=profile["task"], metric=profile["metric"], n_classes=len(classes) if classes else 0,
         features=plan["features"], seed=int(request.get("seed") or 0), threads=threads,
+        pace=Pace(GUARD_SLACK if request.get("timeIsGuard") else 1.0),
     )  # fmt: skip
     started = time.monotonic()
     outcomes = _cross_validate(module, parameters, train, folds, base, limit)

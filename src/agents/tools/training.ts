@@ -63,6 +63,7 @@ export const trainTrial = agentTool({
             family: trial.family,
             params: parameters,
             timeLimitSeconds,
+            timeIsGuard: team.job.options.maxTrials !== null,
             threads,
             seed: team.seed,
           },

@@ -60,7 +60,9 @@ class Fold:
         plain = FeatureEncoder(self.features, form, self.task, self.seed)
         encoder = GeneratingEncoder(plain) if generate else plain
         train = encoder.fit_transform(self.X_train, self.y_train)
-        return encoder, train, encoder.transform(self.X_valid)
+        # Scalers refuse tables without rows.
+        valid = Matrix(train.values[:0], train.categorical) if self.exact else encoder.transform(self.X_valid)
+        return encoder, train, valid
 
     def is_late(self) -> bool:
         """True once the fold's time is up."""

@@ -20,7 +20,8 @@ class Findings:
     """The request's facts beside what the commands left in the folder.
 
     trials: as in the request, best first. evaluation: as `evaluate` writes it. holdout_scores: (m, k) or (m,), or None with no
-    sealed rows. oof: the winner's out-of-fold scores.
+    sealed rows. oof: the winner's out-of-fold scores. fast_trial_id: whose configuration the light model has; None where there
+    is no such model, with the reason.
     """
 
     job: dict[str, Any]
@@ -40,6 +41,8 @@ class Findings:
     holdout: Table | None
     holdout_scores: np.ndarray | None
     model: FittedModel
+    fast_trial_id: str | None
+    fast_reason: str | None
     seed: int | None
 
     @property
@@ -77,6 +80,7 @@ def gather(request: dict[str, Any]) -> Findings:
     evaluation["warnings"] += [entry for entry in plan.get("warnings", []) if entry["code"] in _AGAINST_THE_SCORE]
     trial = workspace.load_trial(trial_id)
     scored = evaluation["holdout"] is not None
+    fast = request.get("fastModel") or {}
     sign = 1 if is_lower_better(profile["metric"]) else -1
     return Findings(
         job=request["job"],
@@ -96,6 +100,8 @@ def gather(request: dict[str, Any]) -> Findings:
         holdout=workspace.load_holdout() if scored else None,
         holdout_scores=np.load(evaluate.HOLDOUT_SCORES, allow_pickle=False) if scored else None,
         model=fitted_model(trial_id),
+        fast_trial_id=fast.get("trialId"),
+        fast_reason=fast.get("reason"),
         seed=seed,
     )
 

@@ -88,8 +88,9 @@ def write_metrics(path: Path, facts: dict[str, Any]) -> None:
     holdout {METRIC: value} or null; interval {low, high, level, resamples} or null, of `metric` on the holdout; baseline
     {validation, holdout}; gap; rows {train, holdout}; importances, worstSlices, warnings as `evaluate` gives them;
     partialDependence (see dependence.Dependence), learningCurve (see learning_curve.LearningCurve), twins (see twins.Twins) and drift
-    (see file_order.Drift; of the sealed rows beside earlier ones), each or null; timings [{id, name, fitSeconds,
-    predictMicrosPerRow}] of the leaderboard's trials, best first; seconds (of the whole job).
+    (see file_order.Drift; of the sealed rows beside earlier ones), each or null; models [{file, trial, holdout, bytes, microsPerRow}] (see
+    models.ModelFile; empty when there is one file alone); timings [{id, name, fitSeconds, predictMicrosPerRow}] of the leaderboard's
+    trials, best first; seconds (of the whole job).
     """
     save_json(path, {"version": 1, **facts})
 
