@@ -33,11 +33,11 @@ const REFIT_SHARE = 0.02;
 const SHORT_SECONDS = 60;
 const MOST_KEPT_FOR_REFIT = 20;
 /** Of the whole job, the most that is given to it where the search ended early. */
-const LEFTOVER_REFIT_SHARE = 0.1;
+const LEFTOVER_REFIT_SHARE = 0.25;
 /** Less is not worth a try. */
 const LEAST_REFIT_SECONDS = 0.3;
 /** What of the wrap-up is the report's own. */
-const REPORT_SECONDS = 1.5;
+const REPORT_SECONDS = 2;
 /** Of the search's time, on one core of two: with less, big tables get no strong model; with more, too few kinds. */
 const LARGEST_SHARE = 0.3;
 

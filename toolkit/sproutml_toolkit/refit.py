@@ -15,11 +15,9 @@ from .families.fold import Fold
 from .fitting import fit_part
 from .model import frame_model, save_model
 from .train import parameters_of
-from .wire import emit_log, emit_progress
+from .wire import emit_progress
 
 FAST_MODEL = Path("work/fast-model.pkl")
-#: What cross-validation stops by validation rows.
-_LENGTHS = ("rounds", "epochs")
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
@@ -34,7 +32,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
 
     trial, profile = workspace.load_result(chosen), workspace.load_profile()
     train, classes = workspace.load_train(), profile["classes"]
-    parameters = parameters_of(trial["family"], longer(trial["parameters"], count))
+    parameters = parameters_of(trial["family"], trial["parameters"])
     emit_progress(0.1, f"fitting {trial['family']} on all {len(train):,} training rows")
     started = time.monotonic()
     everything = Fold(
@@ -48,13 +46,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     temperature = getattr(workspace.load_scorer(chosen), "temperature", 1.0)
     save_model(frame_model(chosen, trial["family"], [(1.0, fitted.model)], temperature), FAST_MODEL)
     seconds = round(time.monotonic() - started, 3)
-    emit_log("INFO", f"{expected[chosen]:.1f} s were expected for it, {seconds:.1f} s it took")
     return {"trialId": chosen, "seconds": seconds, "reason": None}
-
-
-def longer(parameters: dict[str, Any], folds: int) -> dict[str, Any]:
-    """The parameters a trial ended with, for all rows."""
-    return parameters
 
 
 def _expected_seconds(trial_id: str, folds: int) -> float:
