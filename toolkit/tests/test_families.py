@@ -21,6 +21,17 @@ QUICK = {
 
 
 @pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> JobFolder:
+    """More rows than folds of which are fitted side by side."""
+    rng = np.random.default_rng(0)
+    x, letters = rng.integers(0, 4, (26_000, 20)), rng.choice(list("abcdefgh"), 26_000)
+    y = x[:, 0] * 2 - x[:, 1] + (letters == "a") * 2 + rng.normal(size=26_000) > 2
+    rows = [[*map(str, cells), letter, "yes" if said else "no"] for cells, letter, said in zip(x, letters, y, strict=True)]
+    folder = JobFolder(tmp_path_factory.mktemp("long"))
+    return folder.write_rows([*(f"x{i}" for i in range(20)), "letter", "label"], rows).ready("label", folds=3)
+
+
+@pytest.fixture(scope="module")
 def three(tmp_path_factory: pytest.TempPathFactory) -> JobFolder:
     rng = np.random.default_rng(1)
     x = rng.normal(size=(120, 2))
@@ -145,3 +156,13 @@ def test_a_target_of_any_size_is_learnt(
 
 def test_the_baseline_ranks_no_row_above_another(mixed: JobFolder) -> None:
     assert mixed.train("constant", "BASELINE")["score"] == 0.5
+
+
+@pytest.mark.parametrize("name", ["CATBOOST", "LIGHTGBM", "MLP", "LINEAR"])
+def test_where_time_is_a_guard_rail_more_threads_change_nothing_but_the_time(long: JobFolder, name: str) -> None:
+    params = {"MLP": {"hidden": [32], "epochs": 2}, "LINEAR": {}}.get(name, {"rounds": 60})
+    results = [
+        long.train(f"{threads}", name, params=params, threads=threads, timeIsGuard=True, timeLimitSeconds=600) for threads in (1, 3)
+    ]
+    assert results[0]["foldScores"] == results[1]["foldScores"]
+    assert np.array_equal(long.trial("1").oof, long.trial("3").oof)
