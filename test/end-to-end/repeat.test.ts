@@ -56,8 +56,13 @@ async function filesOf(dataDir: string, cpus: string, isKilled: boolean): Promis
     }
     const updates = await user.untilEnded(id, after);
     expect(updates.at(-1)?.job).toMatchObject({ status: 'SUCCEEDED', failure: null });
+    const artifacts = await user.artifacts(id);
+    // With time enough there always is a light model too.
+    expect(artifacts.filter(({ kind }) => kind === 'MODEL').map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['model.pkl', 'model-fast.pkl']),
+    );
     const files: Record<string, string> = {};
-    for (const { name, signedUrl } of await user.artifacts(id)) {
+    for (const { name, signedUrl } of artifacts) {
       if (!name.endsWith('.csv')) continue;
       const path = join(dataDir, name);
       await user.download(signedUrl.url, path);

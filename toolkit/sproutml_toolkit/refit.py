@@ -1,6 +1,8 @@
 """`refit`: one light model beside the winner: one trial's configuration, fitted once on all training rows.
 
-Nothing is validated any more, so boosting rounds and epochs are those that cross-validation found, their median over the folds.
+Nothing is validated any more, so boosting rounds and epochs are what cross-validation found: the median of its folds, and a tenth
+more, for there are more rows. AutoGluon takes the folds' mean as it is (its own note says to try 1.1); on the training rows of
+seven tables a tenth more did better in 7 of 13 pairs of table and booster, and by more than it did worse in the others.
 """
 
 import time
@@ -18,6 +20,7 @@ from .train import parameters_of
 from .wire import emit_progress
 
 FAST_MODEL = Path("work/fast-model.pkl")
+_LONGER = 1.1
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
@@ -32,7 +35,9 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
 
     trial, profile = workspace.load_result(chosen), workspace.load_profile()
     train, classes = workspace.load_train(), profile["classes"]
-    parameters = parameters_of(trial["family"], trial["parameters"])
+    found = trial["parameters"]
+    longer = {key: round(_LONGER * found[key]) for key in ("rounds", "epochs") if key in found}
+    parameters = parameters_of(trial["family"], found | longer)
     emit_progress(0.1, f"fitting {trial['family']} on all {len(train):,} training rows")
     started = time.monotonic()
     everything = Fold(

@@ -72,10 +72,13 @@ def render(findings: Findings, models: list[ModelFile]) -> dict[str, Any]:
         for model in models
     ]
     text = (
-        f"model-fast.pkl is {fast.trial} alone, fitted once on all {len(findings.train):,} training rows: {_times(best.bytes, fast.bytes)} "
-        f"the size and {_times(best.microsPerRow, fast.microsPerRow)} the time for an answer. Use it where speed or size counts, and "
-        "model.pkl where the score does. Both were scored on the sealed rows, which chose neither."
+        f"model-fast.pkl is {fast.trial} alone, fitted once on all {len(findings.train):,} training rows: "
+        f"{_beside(best.bytes / fast.bytes, 'smaller', 'larger', 'as large')} and "
+        f"{_beside(best.microsPerRow / fast.microsPerRow, 'quicker', 'slower', 'as quick')}. Use it where speed or size counts, and "
+        "model.pkl where the score does."
     )
+    if fast.holdout is not None:
+        text += " Both were scored on the sealed rows, which chose neither."
     return {"rows": rows, "text": text}
 
 
@@ -84,12 +87,12 @@ def size_text(size: int) -> str:
     return f"{size / 1e6:,.1f} MB" if size >= 1e6 else f"{max(size / 1e3, 1):.0f} kB"
 
 
-def _times(whole: float, part: float) -> str:
-    """How a part compares with the whole: a seventh, about the same …"""
-    ratio = whole / max(part, 1e-9)
-    if ratio >= 1.5:
-        return f"1/{ratio:.0f}" if ratio >= 2 else "two thirds"
-    return "about" if ratio > 0.75 else f"{1 / ratio:.1f} times"
+def _beside(ratio: float, better: str, worse: str, alike: str) -> str:
+    """19 times smaller; 1.5 times slower; about as large."""
+    times = max(ratio, 1 / ratio)
+    if times < 1.2:
+        return f"about {alike}"
+    return f"{f'{times:.0f}' if times >= 3 else f'{times:.1f}'} times {better if ratio > 1 else worse}"
 
 
 def _holdout_score(findings: Findings, model: FittedModel) -> float | None:
@@ -104,7 +107,7 @@ def _micros_per_row(model: FittedModel, X: pd.DataFrame) -> float:
     model.predict_scores(rows.iloc[:_FEW_ROWS])  # what is read or built once
     few = _seconds(model, rows.iloc[:_FEW_ROWS])
     seconds, count = (few, _FEW_ROWS) if few > _LONG_SECONDS else (_seconds(model, rows), _TIMED_ROWS)
-    return round(seconds / count * 1e6, 2)
+    return max(round(seconds / count * 1e6, 2), 0.01)
 
 
 def _seconds(model: FittedModel, X: pd.DataFrame) -> float:
