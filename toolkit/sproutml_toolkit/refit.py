@@ -31,7 +31,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     chosen = next((trial_id for trial_id, seconds in expected.items() if seconds <= limit), None)
     if chosen is None:
         least = min(expected.values(), default=0.0)
-        return {"trialId": None, "seconds": 0.0, "reason": f"it would take about {least:.1f} s, and {limit:.1f} s are left for it"}
+        return {"trialId": None, "seconds": 0.0, "reason": f"it would take about {least:.1f} s, more than is left for it"}
 
     trial, profile = workspace.load_result(chosen), workspace.load_profile()
     train, classes = workspace.load_train(), profile["classes"]
