@@ -16,6 +16,16 @@ export interface BoardTrial extends Omit<Trial, 'jobId' | 'createdAt'> {
   readonly wallSeconds: number;
   /** Seconds into the job when it ended. */
   readonly at: number;
+  readonly asked: Asked;
+}
+
+/** Where in the team's plan a trial was asked for: which of two came first does not depend on which ended first. */
+export interface Asked {
+  /** The orchestrator's delegations up to then. */
+  readonly delegation: number;
+  readonly run: string;
+  /** The number of the call in its run. */
+  readonly call: number;
 }
 
 /** A gain smaller than this share of the distance between baseline and best does not count as one. */
@@ -32,6 +42,8 @@ export class Blackboard {
   validation: EvaluateResult | null = null;
   holdout: EvaluateResult | null = null;
   report: ReportResult | null = null;
+  /** What the orchestrator has delegated so far. */
+  delegations = 0;
   /** Configurations asked for so far, baseline and ensembles aside: what `maxTrials` limits. */
   trialsStarted = 0;
   readonly #trials: BoardTrial[] = [];
@@ -92,13 +104,18 @@ export class Blackboard {
     return this.#trials.find((trial) => trial.isBaseline) ?? null;
   }
 
-  /** Everything but the baseline, best first; of equals the simpler (the earlier) one leads. */
+  /** In the order they were asked for. */
+  #asAsked(): BoardTrial[] {
+    return this.#trials.toSorted(byAsked);
+  }
+
+  /** Everything but the baseline, best first; of equals the simpler (the one asked for earlier) leads. */
   ranked(): BoardTrial[] {
     const metric = this.metric;
     return this.#trials
       .filter((trial) => !trial.isBaseline)
       .sort((a, b) =>
-        isBetter(metric, a.score, b.score) ? -1 : isBetter(metric, b.score, a.score) ? 1 : a.at - b.at,
+        isBetter(metric, a.score, b.score) ? -1 : isBetter(metric, b.score, a.score) ? 1 : byAsked(a, b),
       );
   }
 
@@ -125,7 +142,7 @@ export class Blackboard {
     const distance = Math.abs(best.score - (this.baseline()?.score ?? 0)) * GAIN_THAT_COUNTS;
     let reached: number | null = null;
     let since = 0;
-    for (const trial of this.#trials) {
+    for (const trial of this.#asAsked()) {
       if (trial.isBaseline) continue;
       if (trial.family !== 'ENSEMBLE') since += 1;
       const gain = reached === null || isBetter(this.metric, trial.score, reached);
@@ -152,3 +169,6 @@ export class Blackboard {
     return goal !== null && best !== null && reachesGoal(this.metric, best.score, goal);
   }
 }
+
+const byAsked = ({ asked: a }: BoardTrial, { asked: b }: BoardTrial): number =>
+  a.delegation - b.delegation || a.run.localeCompare(b.run, 'en', { numeric: true }) || a.call - b.call;

@@ -28,21 +28,44 @@ const EXPLAINED_SHARE = 0.03;
 const LEAST_EXPLAINED_SECONDS = 1;
 const MOST_EXPLAINED_SECONDS = 15;
 const WRAP_UP_CELLS_PER_SECOND = 100_000;
+/** The share of the job beyond its first minute kept for the light model beside the winner; shorter jobs fit it in what is left over. */
+const REFIT_SHARE = 0.02;
+const SHORT_SECONDS = 60;
+const MOST_KEPT_FOR_REFIT = 20;
+/** Of the whole job, the most that is given to it where the search ended early. */
+const LEFTOVER_REFIT_SHARE = 0.25;
+/** Less is not worth a try. */
+const LEAST_REFIT_SECONDS = 0.3;
+/** What of the wrap-up is the report's own. */
+const REPORT_SECONDS = 2;
 /** Of the search's time, on one core of two: with less, big tables get no strong model; with more, too few kinds. */
 const LARGEST_SHARE = 0.3;
 
-/** The job's wall clock, and what may still be started on it. Seconds throughout. */
+/**
+ * The job's wall clock, and what may still be started on it. Seconds throughout.
+ *
+ * Where trials are counted (`maxTrials`), time is a guard rail alone: nothing is kept free for later trials and nothing but the
+ * deadline itself refuses or cuts one, so that the same job comes out the same on a slower or busier machine.
+ */
 export class Budget {
   readonly total: number;
   readonly #elapsedMs: () => number;
   readonly #board: Blackboard;
   readonly #cpus: number;
+  readonly #maxTrials: number | null;
 
-  constructor(total: number, elapsedMs: () => number, board: Blackboard, cpus: number) {
+  constructor(
+    total: number,
+    elapsedMs: () => number,
+    board: Blackboard,
+    cpus: number,
+    maxTrials: number | null,
+  ) {
     this.total = total;
     this.#elapsedMs = elapsedMs;
     this.#board = board;
     this.#cpus = cpus;
+    this.#maxTrials = maxTrials;
   }
 
   get elapsed(): number {
@@ -57,7 +80,10 @@ export class Budget {
   get reserve(): number {
     const { rows, features } = this.#board.size();
     const wrapUp =
-      WRAP_UP_SECONDS + EXPLAINED_MARGIN * this.explanation + (rows * features) / WRAP_UP_CELLS_PER_SECOND;
+      WRAP_UP_SECONDS +
+      EXPLAINED_MARGIN * this.explanation +
+      Math.min(MOST_KEPT_FOR_REFIT, REFIT_SHARE * Math.max(0, this.total - SHORT_SECONDS)) +
+      (rows * features) / WRAP_UP_CELLS_PER_SECOND;
     return Math.min(this.total / 3, wrapUp);
   }
 
@@ -65,6 +91,14 @@ export class Budget {
   get explanation(): number {
     const share = this.total * EXPLAINED_SHARE;
     return Math.min(MOST_EXPLAINED_SECONDS, Math.max(LEAST_EXPLAINED_SECONDS, share));
+  }
+
+  /** Between the last score and the report, for the light model: what is left over; 0 where that is too little. */
+  get refitSeconds(): number {
+    const { rows, features } = this.#board.size();
+    const over = this.left - REPORT_SECONDS - (rows * features) / WRAP_UP_CELLS_PER_SECOND / 2;
+    const seconds = Math.min(over, LEFTOVER_REFIT_SHARE * this.total);
+    return seconds < LEAST_REFIT_SECONDS ? 0 : seconds;
   }
 
   get searchLeft(): number {
@@ -81,7 +115,8 @@ export class Budget {
 
   /** What is left of the search for a trial after which the given share of all search time must still be free. */
   leftFor(keepFree: number): number {
-    return Math.max(0, this.searchLeft - keepFree * (this.total - this.reserve));
+    const kept = this.#maxTrials === null ? keepFree : 0;
+    return Math.max(0, this.searchLeft - kept * (this.total - this.reserve));
   }
 
   /** Whether a trial started now would end in time: a third of the estimate is enough where training can stop early. */
@@ -92,7 +127,8 @@ export class Budget {
 
   /** The time limit handed to a trial: what is left, but never so much that one configuration eats the search. */
   trialLimit(keepFree: number): number {
-    const share = (this.total - this.reserve) * LARGEST_SHARE * Math.min(1, this.#cpus / 2);
+    const fair = this.#maxTrials === null ? 0 : Math.min(1, this.#cpus / this.#maxTrials);
+    const share = (this.total - this.reserve) * Math.max(fair, LARGEST_SHARE * Math.min(1, this.#cpus / 2));
     return Math.max(1, Math.min(this.leftFor(keepFree), Math.max(share, 5)));
   }
 

@@ -42,6 +42,7 @@ export function delegateTool<Shape extends z.core.$ZodLooseShape, Answer>(spec: 
     async execute(input, parent, callId, nth) {
       const run = childRun(parent.run, spec.segment, nth);
       spec.planned?.(parent, input);
+      if (parent.parentRun === null) parent.team.board.delegations += 1;
       if (spec.stage) await enterStage(parent, callId, spec.stage(input));
       const { team } = parent;
       const child: AgentContext = {

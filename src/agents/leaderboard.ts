@@ -10,6 +10,8 @@ interface FinishedTrial {
   name: string;
   family: Family;
   isQuick: boolean;
+  /** The number of the call that asked for it in its agent's run. */
+  call: number;
   parameters: Readonly<Record<string, unknown>>;
   at: number;
   seconds: number;
@@ -23,7 +25,7 @@ interface FinishedTrial {
 
 /** Puts a trial or ensemble on the leaderboard; returns the events and changes to record with it. */
 export function recordTrial(
-  { team, role }: AgentContext,
+  { team, role, run }: AgentContext,
   finished: FinishedTrial,
 ): { message: string; events: NewEvent[]; changes: JobChanges } {
   const { board } = team;
@@ -43,7 +45,14 @@ export function recordTrial(
     parameters,
     isBaseline,
   };
-  board.addTrial({ ...trial, isQuick: finished.isQuick, wallSeconds: finished.seconds, at: finished.at });
+  const asked = { delegation: board.delegations, run, call: finished.call };
+  board.addTrial({
+    ...trial,
+    isQuick: finished.isQuick,
+    wallSeconds: finished.seconds,
+    at: finished.at,
+    asked,
+  });
 
   if (board.reaches(team.job.options.goalScore)) team.goalReached();
 
@@ -133,6 +142,13 @@ export const formatScores = (scores: Readonly<Record<string, number | null>>): s
     .map(([metric, score]) => `${metric} ${formatScore(score)}`)
     .join(', ');
 
-/** An id from the step that asks for it: the same over all attempts, never shared by two calls: `catboost-3f9a2c1d`. */
-export const stableTrialId = (family: Family, stepKey: string): string =>
-  `${family.toLowerCase().replaceAll('_', '-')}-${createHash('sha256').update(stepKey).digest('hex').slice(0, 8)}`;
+/**
+ * An id from who asks for the trial and for what: the same over all attempts and in every job that goes the same way, never
+ * shared by two calls: `catboost-3f9a2c1d`.
+ */
+export const stableTrialId = (family: Family, run: string, call: number, input: unknown): string => {
+  const hash = createHash('sha256')
+    .update(JSON.stringify([run, call, input]))
+    .digest('hex');
+  return `${family.toLowerCase().replaceAll('_', '-')}-${hash.slice(0, 8)}`;
+};

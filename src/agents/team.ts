@@ -34,6 +34,7 @@ export async function runTeam(context: TeamContext, seats: ModelProvider = playb
     () => context.elapsedMs(),
     board,
     context.cpus,
+    context.job.options.maxTrials,
   );
   const team: Team = {
     ...context,

@@ -59,6 +59,7 @@ export const trainResult = z.object({
   predictMicrosPerRow: finite.nullable(),
   parameters: z.record(z.string(), z.unknown()),
   notes: z.array(z.string()),
+  boundByTime: z.boolean(),
 });
 
 export const ensembleResult = z.object({
@@ -69,6 +70,13 @@ export const ensembleResult = z.object({
   predictMicrosPerRow: finite.nullable(),
   weights: z.record(z.string(), finite),
 });
+
+export const refitResult = z.object({
+  trialId: z.string().nullable(),
+  seconds: finite,
+  reason: z.string().nullable(),
+});
+export type RefitResult = z.output<typeof refitResult>;
 
 const scores = z.record(z.string(), finite.nullable());
 

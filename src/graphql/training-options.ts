@@ -51,7 +51,10 @@ export const StartTrainingInput = builder.inputType('StartTrainingInput', {
     timeBudgetSeconds: t.int({
       description: `Seconds the job may run, the report aside. Default: ${DEFAULT_TIME_BUDGET_SECONDS}, or the most the server takes if that is less.`,
     }),
-    maxTrials: t.int({ description: 'Most model configurations to try. Default: as many as time allows.' }),
+    maxTrials: t.int({
+      description:
+        'Most model configurations to try. Default: as many as time allows. With it, and time enough for them, the same table and input give the same leaderboard again.',
+    }),
     goalScore: t.float({ description: 'Stop early once the validation score reaches this.' }),
     instructions: t.string({ description: 'Anything the agents should know or heed, in plain words.' }),
     ignoreColumns: t.stringList({ description: 'Columns the models must not see.' }),

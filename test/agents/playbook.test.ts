@@ -13,7 +13,7 @@ const answered = (name: string, result: unknown, input: unknown = {}): ViewCall 
   input,
   answer: { ok: true, result },
 });
-const small = { rows: 500, secondsLeft: 60, parallel: 2, trialsLeft: null };
+const small = { rows: 500, timeBudgetSeconds: 60, secondsLeft: 60, parallel: 2, trialsLeft: null };
 const families = (portfolio: ReturnType<typeof choosePortfolio>) =>
   new Set(portfolio.flatMap(({ trials }) => trials.map(({ family }) => family)));
 
@@ -106,7 +106,7 @@ describe('the tuner', () => {
   const view = (secondsLeft: number, round = 1, trialsLeft: number | null = null): View => ({
     task: { round },
     calls: [
-      answered('read_brief', { parallel: 2, seed: 0, trialsLeft, secondsLeft }),
+      answered('read_brief', { parallel: 2, seed: 0, trialsLeft, secondsLeft, timeBudgetSeconds: 1_000 }),
       answered('read_leaderboard', board),
     ],
   });

@@ -20,6 +20,7 @@ const COMMANDS: Readonly<Record<string, string>> = {
   train_trial: 'train',
   build_ensemble: 'ensemble',
   evaluate_model: 'evaluate',
+  fit_fast_model: 'refit',
   write_report: 'report',
 };
 /** Toolkit calls whose step is in the journal. */
@@ -34,7 +35,7 @@ function journaled(store: MemoryStore): Set<string> {
   );
 }
 const nameOf = (command: string, trialId: unknown, holdout: unknown) =>
-  ['profile', 'split', 'prepare', 'report'].includes(command)
+  ['profile', 'split', 'prepare', 'refit', 'report'].includes(command)
     ? command
     : `${command} ${trialId} ${Boolean(holdout)}`;
 const callName = ({ command, request }: Call) => nameOf(command, request.trialId, request.holdout);

@@ -118,6 +118,7 @@ export class ScriptedToolkit implements Toolkit {
           predictMicrosPerRow: 2,
           parameters: request.params,
           notes: [],
+          boundByTime: false,
         };
       }
       case 'ensemble': {
@@ -144,6 +145,8 @@ export class ScriptedToolkit implements Toolkit {
           worstSlices: [],
           importances: null,
         };
+      case 'refit':
+        return { trialId: (request.trialIds as string[])[0] ?? null, seconds: 0.2, reason: null };
       case 'report':
         return {
           files: [

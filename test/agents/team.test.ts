@@ -10,7 +10,7 @@ describe('a job of the team', () => {
 
     const commands = toolkit.calls.map((call) => call.command).filter((name, i, all) => name !== all[i - 1]);
     expect(commands.slice(0, 6)).toEqual(['profile', 'split', 'prepare', 'train', 'ensemble', 'evaluate']);
-    expect(commands.slice(-2)).toEqual(['evaluate', 'report']);
+    expect(commands.slice(-3)).toEqual(['evaluate', 'refit', 'report']);
     const stages = store.ofType('StageStarted').map((event) => event.stage);
     expect(stages.slice(0, 5)).toEqual(['SETUP', 'PREPROCESSING', 'TRAINING', 'EVALUATION', 'TUNING']);
     expect(stages.at(-1)).toBe('REPORTING');

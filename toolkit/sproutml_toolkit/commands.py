@@ -10,7 +10,7 @@ from typing import Any
 from .wire import ToolkitError, emit
 
 _RESULT, _BUG, _CODED_ERROR = 0, 1, 2
-COMMANDS = ("profile", "split", "prepare", "train", "ensemble", "evaluate", "report")
+COMMANDS = ("profile", "split", "prepare", "train", "ensemble", "evaluate", "refit", "report")
 
 
 def serve(name: str, read_request: Callable[[], str]) -> int:

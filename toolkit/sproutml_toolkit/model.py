@@ -102,15 +102,26 @@ class FittedModel:
 
 def fitted_model(trial_id: str) -> FittedModel:
     """The model of a finished trial or ensemble of this job's folder, ready to be pickled as out/model.pkl."""
-    profile = workspace.load_profile()
     trial = workspace.load_result(trial_id)
     rule = rule_of(trial)
     weights: dict[str, float] = trial.get("weights") or {trial_id: 1.0}
     members = [(weight, workspace.load_scorer(member)) for member, weight in weights.items()]
+    return frame_model(trial_id, trial["family"], members, trial.get("temperature", 1.0), rule.weights if rule else None)
+
+
+def frame_model(
+    trial_id: str,
+    family: str,
+    members: list[tuple[float, workspace.Scorer]],
+    temperature: float,
+    label_weights: list[float] | None,
+) -> FittedModel:
+    """These members, with all that this job's folder knows of how rows are read and answers named."""
+    profile = workspace.load_profile()
     classes = profile["classes"]
     return FittedModel(
         trial_id=trial_id,
-        family=trial["family"],
+        family=family,
         task=profile["task"],
         metric=profile["metric"],
         target=profile["target"]["name"],
@@ -118,8 +129,8 @@ def fitted_model(trial_id: str) -> FittedModel:
         positive_class=profile["positiveClass"],
         schema=[ColumnType(**entry) for entry in profile["schema"]],
         members=members,
-        temperature=trial.get("temperature", 1.0),
-        label_weights=rule.weights if rule else None,
+        temperature=temperature,
+        label_weights=label_weights,
         created_with=_versions(),
     )
 

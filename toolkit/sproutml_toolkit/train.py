@@ -2,7 +2,6 @@
 
 import os
 import time
-import traceback
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,17 +13,15 @@ from threadpoolctl import threadpool_limits
 from . import workspace
 from .calibration import SharpenedModel, find_sharpening
 from .families import baseline, family
+from .families.boosting import GUARD_SLACK, Pace
 from .families.fold import Fold, FoldModel
+from .fitting import fit_part
 from .label_rule import find_rule, weighed_oof
 from .metrics import score
 from .wire import ToolkitError, emit_log, emit_progress
 
 # Below this many rows a fit is too small for several threads: run folds side by side instead.
 _SIDE_BY_SIDE_ROWS = 20_000
-# A target this many of its own deviations from 0 has lost three of single precision's seven digits.
-_FAR_FROM_ZERO = 1_000.0
-# Standard deviations of a target that need no scaling. LightGBM takes a gain below 1e-15 for none.
-_SPREADS = (1e-3, 1e6)
 # The part of a fold's time that goes into fitting; the rest is for its predictions. The first folds get less, for the others
 # are to keep up with them (see boosting.Pace) on a machine that may get busier.
 _FITTING_SHARE, _FIRST_FITTING_SHARE = 0.9, 0.8
@@ -68,26 +65,21 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     trial_id = request["trialId"]
     workspace.trial_folder(trial_id)
     module = family(request["family"])
-    parameters = _parameters(module, request["family"], request.get("params") or {})
+    parameters = parameters_of(request["family"], request.get("params") or {})
     threads = max(int(request.get("threads") or 1), 1)
     limit = request.get("timeLimitSeconds")
     profile, plan = workspace.load_profile(), workspace.load_plan()
     train, folds = workspace.load_train(), workspace.load_folds()
     classes = profile["classes"]
 
-    started = time.monotonic()
-    outcomes = _cross_validate(
-        module,
-        parameters,
-        train,
-        folds,
-        Fold(
-            X_train=train.X, y_train=train.y, X_valid=train.X, y_valid=train.y,
-            task=profile["task"], metric=profile["metric"], n_classes=len(classes) if classes else 0,
-            features=plan["features"], seed=int(request.get("seed") or 0), threads=threads,
-        ),
-        limit,
+    base = Fold(
+        X_train=train.X, y_train=train.y, X_valid=train.X, y_valid=train.y,
+        task=profile["task"], metric=profile["metric"], n_classes=len(classes) if classes else 0,
+        features=plan["features"], seed=int(request.get("seed") or 0), threads=threads,
+        pace=Pace(GUARD_SLACK if request.get("timeIsGuard") else 1.0),
     )  # fmt: skip
+    started = time.monotonic()
+    outcomes = _cross_validate(module, parameters, train, folds, base, limit, bool(request.get("timeIsGuard")))
     fit_seconds = time.monotonic() - started
 
     oof = np.empty((len(train), len(classes)) if classes else len(train))
@@ -116,6 +108,8 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         "score": score(metric, train.y, decisive),
         "foldScores": fold_scores,
         "fitSeconds": round(fit_seconds, 3),
+        "foldSeconds": round(float(np.mean([outcome.fit_seconds for outcome in outcomes])), 3),
+        "boundByTime": base.pace.bound,
         "predictMicrosPerRow": round(sum(o.predict_seconds / len(o.rows) for o in outcomes) * 1e6, 2),
         "parameters": _effective(outcomes),
         "notes": sorted(notes),
@@ -125,8 +119,9 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _parameters(module: Any, name: str, given: dict[str, Any]) -> dict[str, Any]:
-    """The family's defaults with the request's values over them; what the family doesn't know is left out, and said."""
+def parameters_of(name: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The family's defaults with the given values over them; what the family doesn't know is left out, and said."""
+    module = family(name)
     unknown = sorted(set(given) - set(module.DEFAULTS))
     if unknown:
         emit_log(
@@ -137,11 +132,18 @@ def _parameters(module: Any, name: str, given: dict[str, Any]) -> dict[str, Any]
 
 
 def _cross_validate(
-    module: Any, parameters: dict[str, Any], train: workspace.Table, folds: np.ndarray, base: Fold, limit: float | None
+    module: Any,
+    parameters: dict[str, Any],
+    train: workspace.Table,
+    folds: np.ndarray,
+    base: Fold,
+    limit: float | None,
+    repeatable: bool,
 ) -> list[_FoldOutcome]:
     numbers = [int(number) for number in np.unique(folds)]
-    workers = min(base.threads, len(numbers)) if len(train) <= _SIDE_BY_SIDE_ROWS else 1
-    inner = max(base.threads // workers, 1)
+    workers = min(base.threads, len(numbers)) if repeatable or len(train) <= _SIDE_BY_SIDE_ROWS else 1
+    # CatBoost adds in another order with other threads, whatever its manual says (1.2.10, 26,000 rows).
+    inner = 1 if repeatable else max(base.threads // workers, 1)
     started = time.monotonic()
     outcomes: dict[int, _FoldOutcome] = {}
 
@@ -155,7 +157,8 @@ def _cross_validate(
             deadline = time.monotonic() + share * max(left, 0.0) / turns
         return _fit_fold(module, parameters, train, folds == number, replace(base, threads=inner, deadline=deadline), number)
 
-    with threadpool_limits(limits=inner), ThreadPoolExecutor(workers) as pool:
+    # BLAS adds in another order with other threads, and then the same trial scores differently on another number of cores.
+    with threadpool_limits({"openmp": inner, "blas": 1}), ThreadPoolExecutor(workers) as pool:
         running = {pool.submit(fit, number, len(numbers) - place): number for place, number in enumerate(numbers)}
         try:
             for done in as_completed(running):
@@ -189,87 +192,12 @@ def _fit_fold(
 ) -> _FoldOutcome:
     rows = np.flatnonzero(held)
     X_valid = train.X.iloc[rows]
-    # A constant has nothing to overfit, and constants that differ by fold would betray the folds: each lacks just what its
-    # held rows have more of, so that a ranking over all folds comes out below chance.
-    fold, present = _compact(base, train, held, everything=module is baseline)
-    logarithm = base.metric == "RMSLE" and module is not baseline
-    if logarithm:
-        fold = replace(fold, y_train=np.log1p(fold.y_train), y_valid=np.log1p(fold.y_valid), metric="RMSE")
-    fold, offset, scale = (fold, 0.0, 1.0) if module is baseline else _to_scale(fold)
-    if present is not None and len(present) == 1 or len(fold.y_valid) == 0:
-        # One class alone can't be told from another, and nothing to validate on can't stop a booster.
-        module, parameters = baseline, {}
     started = time.monotonic()
-    try:
-        encoder, estimator, effective = module.fit(fold, dict(parameters))
-    except (ToolkitError, MemoryError):
-        raise
-    except Exception as error:
-        # A library refused this configuration on this data: the trial fails, the job goes on.
-        emit_log("ERROR", "".join(traceback.format_exception(error))[-2_000:])
-        raise ToolkitError(
-            "TRIAL_FAILED", f"fold {number + 1}: {type(error).__name__}: {error}", "Try other parameters or another family."
-        ) from error
-    fitted = time.monotonic()
-    model = FoldModel(
-        encoder=encoder,
-        estimator=estimator,
-        n_classes=base.n_classes if present is not None else None,
-        present=present,
-        absent_probability=0.5 / (len(fold.y_train) + base.n_classes),
-        logarithm=logarithm,
-        offset=offset,
-        scale=scale,
-    )
-    scores = model.predict_scores(X_valid)
+    fitted = fit_part(module, parameters, train, held, base, f"fold {number + 1}")
+    ended = time.monotonic()
+    scores = fitted.model.predict_scores(X_valid)
     finished = time.monotonic()
-    return _FoldOutcome(number, rows, model, scores, effective, fold.notes, fitted - started, finished - fitted)
-
-
-def _to_scale(fold: Fold) -> tuple[Fold, float, float]:
-    """The fold with a target that single precision, in which boosters keep it, can hold; its offset and its scale."""
-    if fold.is_classification:
-        return fold, 0.0, 1.0
-    centre, spread = float(np.median(fold.y_train)), float(fold.y_train.std())
-    is_far = abs(centre) > _FAR_FROM_ZERO * spread
-    if spread == 0.0 or not is_far and _SPREADS[0] <= spread <= _SPREADS[1]:
-        return fold, 0.0, 1.0
-    offset = centre if is_far else 0.0
-    # Relative errors of values that all lie together far from 0 are absolute ones over a constant.
-    metric = "MAE" if is_far and fold.metric == "MAPE" else fold.metric
-    y_train, y_valid = ((y - offset) / spread for y in (fold.y_train, fold.y_valid))
-    return replace(fold, y_train=y_train, y_valid=y_valid, metric=metric), offset, spread
-
-
-def _compact(
-    base: Fold, train: workspace.Table, held: np.ndarray, everything: bool = False
-) -> tuple[Fold, np.ndarray | None]:
-    """The fold with class numbers that training has, 0..m-1, and which of the task's classes those are.
-
-    everything: train on the held rows too.
-    """
-    fitted = np.ones_like(held) if everything else ~held
-    X_train, y_train = train.X[fitted], train.y[fitted]
-    X_valid, y_valid = train.X[held], train.y[held]
-    seed = base.seed
-    if base.task == "REGRESSION":
-        return replace(base, X_train=X_train, y_train=y_train, X_valid=X_valid, y_valid=y_valid, seed=seed, notes=[]), None
-    present = np.unique(y_train)
-    known = np.isin(y_valid, present)
-    task = "MULTICLASS" if base.task == "MULTICLASS" and len(present) > 2 else "BINARY"
-    metric = base.metric if task == base.task else "LOG_LOSS"
-    fold = replace(
-        base,
-        X_train=X_train,
-        y_train=np.searchsorted(present, y_train),
-        X_valid=X_valid[known],
-        y_valid=np.searchsorted(present, y_valid[known]),
-        n_classes=len(present),
-        task=task,
-        metric=metric,
-        notes=[],
-    )
-    return fold, present
+    return _FoldOutcome(number, rows, fitted.model, scores, fitted.parameters, fitted.notes, ended - started, finished - ended)
 
 
 def _effective(outcomes: list[_FoldOutcome]) -> dict[str, Any]:

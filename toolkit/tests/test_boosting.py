@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from job_folder import JobFolder
-from sproutml_toolkit.families.boosting import EarlyStopping, Pace, patience
+from sproutml_toolkit.families.boosting import GUARD_SLACK, EarlyStopping, Pace, patience
 
 
 def rounds_of(losses: list[float], most: int = 300) -> tuple[int, int]:
@@ -72,3 +72,21 @@ def test_without_a_limit_the_rate_stays_as_it_was_asked(mixed: JobFolder) -> Non
 def test_a_table_on_which_no_split_is_left_ends_with_what_there_is(mixed: JobFolder) -> None:
     result = mixed.train("stuck", "LIGHTGBM", params={"min_gain_to_split": 1e9})
     assert 0.0 <= result["score"] <= 1.0
+
+
+@given(st.floats(1e-6, 100), st.floats(0, 10_000), st.floats(0.001, 0.25))
+def test_where_time_is_a_guard_rail_only_a_shortage_beyond_doubt_raises_the_rate(
+    seconds_per_round: float, seconds_left: float, rate: float
+) -> None:
+    pace = Pace(GUARD_SLACK)
+    agreed = pace.agree(seconds_per_round, seconds_left, rate, journey=15.0)
+    if seconds_left / seconds_per_round > 15.0 / rate / GUARD_SLACK + 1:
+        assert agreed == rate
+    assert pace.bound == (agreed > rate)
+
+
+@pytest.mark.parametrize(("name", "params"), [("LIGHTGBM", {"learning_rate": 1e-4}), ("MLP", {"epochs": 10_000, "early_stopping_epochs": 9_999})])
+def test_a_trial_says_whether_time_changed_it(mixed: JobFolder, name: str, params: dict) -> None:
+    assert mixed.train("hurried", name, params=params, timeLimitSeconds=1.0)["boundByTime"] is True
+    calm = {"rounds": 30} if name == "LIGHTGBM" else {"epochs": 5}
+    assert mixed.train("calm", name, params=calm, timeLimitSeconds=600)["boundByTime"] is False

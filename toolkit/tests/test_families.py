@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from job_folder import JobFolder, code_of
-from sproutml_toolkit import train, workspace
+from sproutml_toolkit import workspace
 from sproutml_toolkit.families import _MODULES
 from sproutml_toolkit.families.fold import Fold
 from sproutml_toolkit.features import FORMS, FeatureEncoder
+from sproutml_toolkit.fitting import compact
 
 QUICK = {
     "LIGHTGBM": {"rounds": 30},
@@ -17,6 +18,17 @@ QUICK = {
     "EXTRA_TREES": {"n_estimators": 20},
     "MLP": {"hidden": [16], "learning_rate": 0.02, "epochs": 20},
 }
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> JobFolder:
+    """More rows than folds of which are fitted side by side."""
+    rng = np.random.default_rng(0)
+    x, letters = rng.integers(0, 4, (26_000, 20)), rng.choice(list("abcdefgh"), 26_000)
+    y = x[:, 0] * 2 - x[:, 1] + (letters == "a") * 2 + rng.normal(size=26_000) > 2
+    rows = [[*map(str, cells), letter, "yes" if said else "no"] for cells, letter, said in zip(x, letters, y, strict=True)]
+    folder = JobFolder(tmp_path_factory.mktemp("long"))
+    return folder.write_rows([*(f"x{i}" for i in range(20)), "letter", "label"], rows).ready("label", folds=3)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +84,7 @@ def test_an_encoder_is_fitted_on_training_rows_alone(mixed: JobFolder, form: str
     matrices = []
     for source in (table, shuffled):
         base = Fold(source.X, source.y, source.X, source.y, "BINARY", "ROC_AUC", 2, plan["features"], 1, 1)
-        fold, _ = train._compact(base, source, held)
+        fold, _ = compact(base, source, held)
         encoder, matrix, _ = fold.encode(form)
         matrices.append((matrix.values, encoder.transform(table.X[held]).values))
     assert np.array_equal(matrices[0][0], matrices[1][0], equal_nan=True)
@@ -144,3 +156,13 @@ def test_a_target_of_any_size_is_learnt(
 
 def test_the_baseline_ranks_no_row_above_another(mixed: JobFolder) -> None:
     assert mixed.train("constant", "BASELINE")["score"] == 0.5
+
+
+@pytest.mark.parametrize("name", ["CATBOOST", "LIGHTGBM", "MLP", "LINEAR"])
+def test_where_time_is_a_guard_rail_more_threads_change_nothing_but_the_time(long: JobFolder, name: str) -> None:
+    params = {"MLP": {"hidden": [32], "epochs": 2}, "LINEAR": {}}.get(name, {"rounds": 60})
+    results = [
+        long.train(f"{threads}", name, params=params, threads=threads, timeIsGuard=True, timeLimitSeconds=600) for threads in (1, 3)
+    ]
+    assert results[0]["foldScores"] == results[1]["foldScores"]
+    assert np.array_equal(long.trial("1").oof, long.trial("3").oof)

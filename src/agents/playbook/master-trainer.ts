@@ -1,9 +1,10 @@
 import { z } from 'zod';
-import { choosePortfolio } from './portfolio.ts';
+import { choosePortfolio, unclocked } from './portfolio.ts';
 import { answersOf, called, type Moves, type View } from './view.ts';
 
 const brief = z.object({
   rows: z.number(),
+  timeBudgetSeconds: z.number(),
   secondsLeft: z.number(),
   parallel: z.int(),
   trialsLeft: z.int().nullable(),
@@ -14,11 +15,13 @@ export function masterTrainerPlaybook(view: View): Moves {
   if (called(view, 'delegate_trials') === 0) {
     const job = answersOf(view, 'read_brief', brief)[0];
     if (!job) return [{ tool: 'finish', input: { outcome: 'The brief could not be read.' } }];
-    return choosePortfolio(job).map(({ group, why, trials, together }) => ({
-      tool: 'delegate_trials',
-      why,
-      input: { group, trials, together },
-    }));
+    return choosePortfolio(job.trialsLeft === null ? job : { ...job, ...unclocked(job) }).map(
+      ({ group, why, trials, together }) => ({
+        tool: 'delegate_trials',
+        why,
+        input: { group, trials, together },
+      }),
+    );
   }
   const best = answersOf(
     view,

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { FAMILIES, type Family } from '../../domain/vocabulary.ts';
 import type { Parameters } from '../toolkit-protocol.ts';
 import type { TrialRequest } from '../tools/training.ts';
-import { asList } from './portfolio.ts';
+import { asList, unclocked } from './portfolio.ts';
 import { randomStream } from './random.ts';
 import { perturb, SEARCH_SPACES, type SearchSpace, sample } from './search-space.ts';
 import { answersOf, called, type Moves, type View } from './view.ts';
@@ -11,6 +11,7 @@ const task = z.object({ round: z.int() });
 const brief = z.object({
   parallel: z.int(),
   seed: z.number(),
+  timeBudgetSeconds: z.number(),
   trialsLeft: z.int().nullable(),
   secondsLeft: z.number(),
 });
@@ -26,7 +27,7 @@ type Entry = z.output<typeof leaderboard>[number];
 
 /** Families tuned in one round: the strongest, by their best configuration. */
 const FAMILIES_PER_ROUND = 3;
-/** A family whose trials take more of what is left than this is too dear to be tuned. */
+/** A family whose trials take more of what is left than this is too dear to be tuned: all of it, where trials are counted. */
 const DEAREST_SHARE = 0.5;
 /** One proposal in this many is drawn from the whole space, so that the search is not caught where it began. */
 const EXPLORE_EVERY = 4;
@@ -40,8 +41,13 @@ export function tunerPlaybook(view: View): Moves {
   if (!job || !board)
     return [{ tool: 'finish', input: { outcome: 'Brief or leaderboard could not be read.' } }];
 
-  const wanted = Math.min(Math.max(6, job.parallel * 2), job.trialsLeft ?? Number.POSITIVE_INFINITY);
-  const proposals = propose(board, wanted, job.secondsLeft, job.seed, round);
+  const counted = job.trialsLeft !== null;
+  const { parallel } = counted ? unclocked(job) : job;
+  const wanted = Math.min(Math.max(6, parallel * 2), job.trialsLeft ?? Number.POSITIVE_INFINITY);
+  const dearest = job.secondsLeft * (counted ? 1 : DEAREST_SHARE);
+  const proposals = propose(board, wanted, dearest, job.seed, round);
+  // The dearest start first: a long trial that starts last leaves the other cores idle.
+  if (!counted) proposals.sort((a, b) => b.source.seconds - a.source.seconds);
   if (proposals.length === 0)
     return [{ tool: 'finish', input: { outcome: 'No family with parameters to tune fits the time left.' } }];
   const families = [...new Set(proposals.map(({ source }) => source.name))].join(', ');
@@ -61,16 +67,16 @@ interface Proposal {
   trial: TrialRequest;
 }
 
-/** Proposals take turns over the strongest families that there is time for, the strongest one twice as often. */
+/** Proposals take turns over the strongest families with trials of `dearest` seconds at most, the strongest one twice as often. */
 function propose(
   board: readonly Entry[],
   wanted: number,
-  secondsLeft: number,
+  dearest: number,
   seed: number,
   round: number,
 ): Proposal[] {
   const random = randomStream(seed, round);
-  const leaders = strongest(board, secondsLeft);
+  const leaders = strongest(board, dearest);
   const [first] = leaders;
   if (!first) return [];
   const turns = [first, ...leaders];
@@ -89,20 +95,19 @@ function propose(
       trial: asTrial(source.family, parameters, `${round}.${proposals.length + 1}`),
     });
   }
-  // The dearest start first: a long trial that starts last leaves the other cores idle.
-  return proposals.sort((a, b) => b.source.seconds - a.source.seconds);
+  return proposals;
 }
 
-/** The best configuration of each tunable family, best first; without the families too dear for the time left. */
-function strongest(board: readonly Entry[], secondsLeft: number): Entry[] {
+/** The best configuration of each tunable family, best first; without the families with a trial of more than `dearest` seconds. */
+function strongest(board: readonly Entry[], dearest: number): Entry[] {
   const bestOfFamily = new Map<Family, Entry>();
   for (const entry of board) {
     if (SEARCH_SPACES[entry.family] && !bestOfFamily.has(entry.family)) bestOfFamily.set(entry.family, entry);
   }
-  const dearest = (family: Family) =>
+  const seconds = (family: Family) =>
     Math.max(...board.filter((entry) => entry.family === family).map(({ seconds }) => seconds));
   return [...bestOfFamily.values()]
-    .filter(({ family }) => dearest(family) <= secondsLeft * DEAREST_SHARE)
+    .filter(({ family }) => seconds(family) <= dearest)
     .slice(0, FAMILIES_PER_ROUND);
 }
 

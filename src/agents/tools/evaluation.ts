@@ -13,9 +13,9 @@ export const buildEnsemble = agentTool({
   description:
     'Greedy weighted ensemble of the named trials on their out-of-fold predictions. It joins the leaderboard.',
   parameters: { trialIds: z.array(z.string()) },
-  async execute({ trialIds }, agent, callId) {
+  async execute({ trialIds }, agent, callId, nth) {
     const { team } = agent;
-    const trialId = stableTrialId('ENSEMBLE', `${agent.run}#${callId}`);
+    const trialId = stableTrialId('ENSEMBLE', agent.run, nth, trialIds);
     const label = `Ensemble of ${trialIds.length}`;
     return step(agent, callId, {
       tool: 'build_ensemble',
@@ -37,6 +37,7 @@ export const buildEnsemble = agentTool({
           name: `Ensemble (${weights.length} of ${trialIds.length} models)`,
           family: 'ENSEMBLE',
           isQuick: false,
+          call: nth,
           parameters: { weights: result.weights, chosenAmong: trialIds },
           result,
         });

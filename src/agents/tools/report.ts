@@ -7,6 +7,7 @@ import { enterStage } from '../stage.ts';
 import { step } from '../step.ts';
 import { type ReportResult, reportResult } from '../toolkit-protocol.ts';
 import { agentTool } from './agent-tool.ts';
+import { type FastModel, fitFastModel } from './fast-model.ts';
 import { callToolkit } from './toolkit-call.ts';
 
 export const writeReport = agentTool({
@@ -20,6 +21,7 @@ export const writeReport = agentTool({
     const { board } = team;
     const best = board.best();
     if (!best) throw noModel(team);
+    const fastModel = await fitFastModel(agent, callId);
     const answer = await step<ReportResult>(agent, callId, {
       tool: 'write_report',
       label: 'Write the report',
@@ -28,7 +30,7 @@ export const writeReport = agentTool({
       run: (io) =>
         callToolkit(agent, io, {
           command: 'report',
-          request: reportRequest(agent, best.id),
+          request: reportRequest(agent, best.id, fastModel),
           result: reportResult,
           label: 'Write the report',
           timeoutSeconds: team.budget.wrapUpSeconds() * 2,
@@ -48,7 +50,7 @@ export const writeReport = agentTool({
   },
 });
 
-function reportRequest({ team }: AgentContext, trialId: string): unknown {
+function reportRequest({ team }: AgentContext, trialId: string, fastModel: FastModel): unknown {
   const { job, dataset, board, mind, budget } = team;
   const { options } = job;
   return {
@@ -66,10 +68,13 @@ function reportRequest({ team }: AgentContext, trialId: string): unknown {
       datasetName: dataset.name,
       instructions: options.instructions,
     },
-    trials: board.trials.map(({ isQuick: _quick, wallSeconds: _wall, at: _at, ...trial }) => ({
-      ...trial,
-      isBest: trial.id === trialId,
-    })),
+    trials: [...board.ranked(), ...board.trials.filter(({ isBaseline }) => isBaseline)].map(
+      ({ isQuick: _quick, wallSeconds: _wall, at: _at, asked: _asked, ...trial }) => ({
+        ...trial,
+        isBest: trial.id === trialId,
+      }),
+    ),
+    fastModel,
     history: board.history(),
     decisions: board.decisions,
     log: board.log,

@@ -32,13 +32,13 @@ export const trainTrial = agentTool({
   description:
     'Cross-validates one configuration on the fixed folds. Waits for a free core. Answers with the score, or says why it was not run.',
   parameters: trialShape,
-  async execute(trial, agent, callId) {
+  async execute(trial, agent, callId, nth) {
     const { team } = agent;
     const { board, budget } = team;
-    const trialId = stableTrialId(trial.family, `${agent.run}#${callId}`);
     const parameters: Parameters = Object.fromEntries(
       trial.parameters.map(({ name, value }) => [name, value]),
     );
+    const trialId = stableTrialId(trial.family, agent.run, nth, parameters);
     return step(agent, callId, {
       tool: 'train_trial',
       label: trial.name,
@@ -56,13 +56,14 @@ export const trainTrial = agentTool({
       async run(io) {
         const timeLimitSeconds = budget.trialLimit(trial.keepFree);
         const threads = Math.max(1, Math.floor(team.cpus / team.slots.size));
-        return callToolkit(agent, io, {
+        const trained = await callToolkit(agent, io, {
           command: 'train',
           request: {
             trialId,
             family: trial.family,
             params: parameters,
             timeLimitSeconds,
+            timeIsGuard: team.job.options.maxTrials !== null,
             threads,
             seed: team.seed,
           },
@@ -74,6 +75,13 @@ export const trainTrial = agentTool({
           softSignal: trial.family === 'BASELINE' ? team.stopSignal : team.searchSignal,
           noRetry: true,
         });
+        if (trained.boundByTime && team.job.options.maxTrials !== null) {
+          io.log(
+            'WARNING',
+            'its time limit cut it short: the same job may come out differently another time',
+          );
+        }
+        return trained;
       },
       settle(result, end) {
         team.meter.trialFinished();
@@ -83,6 +91,7 @@ export const trainTrial = agentTool({
           name: trial.name,
           family: trial.family,
           isQuick: trial.quick,
+          call: nth,
           parameters: result.parameters,
           result,
         });

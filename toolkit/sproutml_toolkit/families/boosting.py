@@ -5,6 +5,8 @@ import threading
 _LEAST_WAIT = 50
 # A gain smaller than this share of the loss does not lengthen the wait: losses on separable data fall for ever, by nothing.
 _LEAST_GAIN = 1e-3
+#: The slack where time is a guard rail and not what is to be used up.
+GUARD_SLACK = 4.0
 # A learning rate above this makes too few, too coarse steps; a table that needs it is better cut short.
 _HIGHEST_RATE = 0.25
 
@@ -45,25 +47,34 @@ class Pace:
     the rounds that its time allows would not make the journey, the rate is raised until they do, up to 0.25, and every fold
     takes that rate. If the clock cuts the first fold all the same, the others take no more rounds than it had: models cut
     at different points are not comparable, and a score over all of them would say little.
+
+    slack: how many times too short the time must seem before the rate is raised. What a few rounds cost on a busy machine says
+    little; where the same trial is to come out the same again, only a shortage beyond doubt may change it (see GUARD_SLACK).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, slack: float = 1.0) -> None:
         self._lock = threading.Lock()
+        self._slack = slack
         self.rate: float | None = None
         self.affordable: int | None = None
         self.most_rounds: int | None = None
+        #: Whether time changed what was fitted, in whatever way: with more of it the trial would have come out differently.
+        self.bound = False
 
     def agree(self, seconds_per_round: float, seconds_left: float, rate: float, journey: float) -> float:
         """The rate of all folds, from what one of them measured; the first to ask settles it. seconds_left: for that fold."""
         with self._lock:
             if self.rate is None:
                 self.affordable = int(max(seconds_left / max(seconds_per_round, 1e-6), 1))
-                self.rate = max(rate, min(journey / self.affordable, _HIGHEST_RATE))
+                is_short = journey / rate > self._slack * self.affordable
+                self.rate = max(rate, min(journey / self.affordable, _HIGHEST_RATE)) if is_short else rate
+                self.bound |= self.rate > rate
             return self.rate
 
     def cut(self, rounds: int) -> None:
         """The clock ended a fold after this many rounds."""
         with self._lock:
+            self.bound = True
             if self.most_rounds is None:
                 self.most_rounds = rounds
 

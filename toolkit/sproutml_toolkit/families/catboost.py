@@ -102,6 +102,7 @@ def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[Encoder | None, Estimat
     pools = [
         catboost.Pool(_frame(part), y, cat_features=part.categorical)
         for part, y in ((train, fold.y_train), (valid, fold.y_valid))
+        if len(y) > 0
     ]
     options = effective | {
         "loss_function": loss,
@@ -121,11 +122,9 @@ def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[Encoder | None, Estimat
         if rate > wanted:
             fold.notes.append(raised_rate(wanted, rate))
     waiting = int(waiting or round(_WAIT / rate))
-    model = catboost.CatBoost(
-        options
-        | {"iterations": rounds, "learning_rate": rate, "od_type": "Iter", "od_wait": waiting, "use_best_model": True}
-    )
-    model.fit(pools[0], eval_set=pools[1], callbacks=[clock] if clock else None)
+    stopping = {} if fold.exact else {"od_type": "Iter", "od_wait": waiting, "use_best_model": True}
+    model = catboost.CatBoost(options | {"iterations": rounds, "learning_rate": rate} | stopping)
+    model.fit(pools[0], eval_set=None if fold.exact else pools[1], callbacks=[clock] if clock else None)
     if clock and clock.is_cut:
         pace.cut(len(clock.ends))
     estimator = CatboostEstimator(model, fold.is_classification, fold.threads)

@@ -31,6 +31,7 @@ class Fold:
 
     y_train, y_valid: class numbers 0..n_classes-1, every class present in y_train, or values. Validation rows whose class
     training has never seen are left out of X_valid; they are scored, but can't steer early stopping.
+    exact: there are no validation rows: fit just the rounds or epochs that the parameters say.
     deadline: time.monotonic() at which to stop adding rounds, or None. say: progress within this fold, 0 to 1.
     pace: what the trial's folds agree on where time is short; one for all of them.
     """
@@ -45,6 +46,7 @@ class Fold:
     features: list[dict[str, Any]]
     seed: int
     threads: int
+    exact: bool = False
     deadline: float | None = None
     say: Callable[[float, str], None] = lambda fraction, message: None
     notes: list[str] = field(default_factory=list)
@@ -58,7 +60,9 @@ class Fold:
         plain = FeatureEncoder(self.features, form, self.task, self.seed)
         encoder = GeneratingEncoder(plain) if generate else plain
         train = encoder.fit_transform(self.X_train, self.y_train)
-        return encoder, train, encoder.transform(self.X_valid)
+        # Scalers refuse tables without rows.
+        valid = Matrix(train.values[:0], train.categorical) if self.exact else encoder.transform(self.X_valid)
+        return encoder, train, valid
 
     def is_late(self) -> bool:
         """True once the fold's time is up."""

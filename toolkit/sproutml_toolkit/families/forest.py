@@ -64,5 +64,6 @@ def grow(fold: Fold, parameters: dict[str, Any], classifier: type, regressor: ty
         forest.n_estimators = min(forest.n_estimators + _BATCH, wanted)
         forest.fit(train.values, fold.y_train)
     if forest.n_estimators < wanted:
+        fold.pace.bound = True
         fold.notes.append(f"the time limit left room for fewer than the {wanted} trees asked for")
     return encoder, ForestEstimator(forest, fold.is_classification), effective | {"n_estimators": forest.n_estimators}

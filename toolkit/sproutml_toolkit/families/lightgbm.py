@@ -103,15 +103,20 @@ def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[Encoder, LightgbmEstima
     data = lightgbm.Dataset(
         train.values, fold.y_train, feature_name=names, categorical_feature=train.categorical, params=options
     )
-    watched = data.create_valid(valid.values, fold.y_valid)
-    stopping = EarlyStopping(waiting)
-    watcher = _Watcher(fold, stopping, float(effective["learning_rate"]))
-    booster = lightgbm.train(options, data, rounds, valid_sets=[watched], callbacks=[watcher])
-    best = booster.best_iteration = stopping.best_round
+    rate = float(effective["learning_rate"])
+    if fold.exact:
+        booster, best = lightgbm.train(options, data, rounds), rounds
+    else:
+        watched = data.create_valid(valid.values, fold.y_valid)
+        stopping = EarlyStopping(waiting)
+        watcher = _Watcher(fold, stopping, rate)
+        booster = lightgbm.train(options, data, rounds, valid_sets=[watched], callbacks=[watcher])
+        best, rate = stopping.best_round, watcher.rate
+    booster.best_iteration = best
     text = booster.model_to_string(num_iteration=best)
     estimator = LightgbmEstimator(text, fold.task == "BINARY", fold.threads, booster.free_dataset())
     return encoder, estimator, effective | {
-        "generate": generate, "learning_rate": watcher.rate, "rounds": best, "early_stopping_rounds": waiting,
+        "generate": generate, "learning_rate": rate, "rounds": best, "early_stopping_rounds": waiting,
     }  # fmt: skip
 
 

@@ -71,14 +71,20 @@ def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[FeatureEncoder, MlpEsti
                 network.partial_fit(train.values, target, classes=np.arange(fold.n_classes))
             else:
                 network.partial_fit(train.values, target)
+        if fold.exact:
+            continue
         value = utility(metric, fold.y_valid, estimator.predict_scores(valid))
         if best_weights is None or value > best:
             best, best_epoch = value, epoch
             best_weights = [array.copy() for array in network.coefs_ + network.intercepts_]
-        if epoch - best_epoch >= int(parameters["early_stopping_epochs"]) or fold.is_late():
+        if epoch - best_epoch >= int(parameters["early_stopping_epochs"]):
             break
-    layers = len(network.coefs_)
-    network.coefs_, network.intercepts_ = best_weights[:layers], best_weights[layers:]
+        if fold.is_late():
+            fold.pace.bound = True
+            break
+    if best_weights is not None:
+        layers = len(network.coefs_)
+        network.coefs_, network.intercepts_ = best_weights[:layers], best_weights[layers:]
     # The optimizer's moments are twice the weights, and of use to further training only.
     network._optimizer = None
-    return encoder, estimator, dict(parameters) | {"batch_size": batch, "epochs": best_epoch + 1}
+    return encoder, estimator, dict(parameters) | {"batch_size": batch, "epochs": epoch + 1 if fold.exact else best_epoch + 1}

@@ -5,10 +5,10 @@ from typing import Any
 
 from .. import plots, workspace
 from ..metrics import is_lower_better
-from ..model import rule_facts, save_model
+from ..model import rule_facts
 from ..pipeline_code import pipeline_code
 from ..wire import emit_progress
-from . import explained, page, tables, words
+from . import explained, models, page, tables, words
 from .findings import Findings, gather
 
 #: Holdout rows from which plots are drawn of the holdout; with fewer, of the many more rows the folds held out.
@@ -17,6 +17,7 @@ _ENOUGH_ROWS = 100
 _FILES = (
     ("report.html", "REPORT", "text/html; charset=utf-8"),
     ("model.pkl", "MODEL", "application/octet-stream"),
+    ("model-fast.pkl", "MODEL", "application/octet-stream"),
     ("leaderboard.csv", "METRICS", "text/csv; charset=utf-8"),
     ("metrics.json", "METRICS", "application/json"),
     ("predictions.csv", "PREDICTIONS", "text/csv; charset=utf-8"),
@@ -30,11 +31,11 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     emit_progress(0.0, "gathering what the job found")
     findings = gather(request)
     out = workspace.OUT
-    save_model(findings.model, out / "model.pkl")
+    saved = models.save_models(findings, out)
     emit_progress(0.2, "writing predictions and metrics")
     tables.write_leaderboard(out / "leaderboard.csv", findings.trials)
     tables.write_predictions(out / "predictions.csv", findings)
-    tables.write_metrics(out / "metrics.json", _metrics(findings))
+    tables.write_metrics(out / "metrics.json", _metrics(findings, saved))
     tables.write_log(out / "training.log", findings.log)
     _write_text(out / "pipeline.py", pipeline_code(findings.trial_id, str(findings.job["name"])))
 
@@ -44,8 +45,12 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         _write_text(out / "plots" / f"{plot.name}.svg", plot.standalone())
     emit_progress(0.9, "writing the report")
     summary = words.summary(findings.profile, findings.evaluation, findings.best["name"], len(findings.plan["features"]))
-    _write_text(out / "report.html", page.render(findings, summary, drawn))
-    files = [{"path": f"out/{name}", "name": name, "kind": kind, "contentType": kind_of} for name, kind, kind_of in _FILES]
+    _write_text(out / "report.html", page.render(findings, summary, drawn, saved))
+    files = [
+        {"path": f"out/{name}", "name": name, "kind": kind, "contentType": kind_of}
+        for name, kind, kind_of in _FILES
+        if name != "model-fast.pkl" or saved
+    ]
     files += [
         {"path": f"out/plots/{plot.name}.svg", "name": f"{plot.name}.svg", "kind": "PLOT", "contentType": "image/svg+xml"}
         for plot in drawn
@@ -68,7 +73,7 @@ def _draw(findings: Findings) -> page.Plots:
     )
 
 
-def _metrics(findings: Findings) -> dict[str, Any]:
+def _metrics(findings: Findings, saved: list[models.ModelFile]) -> dict[str, Any]:
     evaluation, best = findings.evaluation, findings.best
     interval = evaluation["interval"]
     return {
@@ -92,6 +97,10 @@ def _metrics(findings: Findings) -> dict[str, Any]:
         "twins": evaluation["twins"],
         "drift": evaluation["drift"],
         "warnings": evaluation["warnings"],
+        "models": [model.to_json() for model in saved],
+        "timings": [
+            {key: trial[key] for key in ("id", "name", "fitSeconds", "predictMicrosPerRow")} for trial in findings.trials
+        ],
         "seconds": findings.seconds,
     }
 

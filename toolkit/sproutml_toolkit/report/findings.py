@@ -22,6 +22,7 @@ class Findings:
 
     trials: as in the request, best first. evaluation: as `evaluate` writes it. holdout_scores: (m, k) or (m,), or None with no
     sealed rows. oof: the winner's out-of-fold scores. weighed_oof, weighed_holdout: those by its rule for labels.
+    fast_trial_id: whose configuration the light model has; None where there is no such model, with the reason.
     """
 
     job: dict[str, Any]
@@ -43,6 +44,8 @@ class Findings:
     holdout_scores: np.ndarray | None
     weighed_holdout: np.ndarray | None
     model: FittedModel
+    fast_trial_id: str | None
+    fast_reason: str | None
     seed: int | None
 
     @property
@@ -81,6 +84,7 @@ def gather(request: dict[str, Any]) -> Findings:
     trial, model, folds = workspace.load_trial(trial_id), fitted_model(trial_id), workspace.load_folds()
     scored = evaluation["holdout"] is not None
     holdout_scores = np.load(evaluate.HOLDOUT_SCORES, allow_pickle=False) if scored else None
+    fast = request.get("fastModel") or {}
     sign = 1 if is_lower_better(profile["metric"]) else -1
     return Findings(
         job=request["job"],
@@ -102,6 +106,8 @@ def gather(request: dict[str, Any]) -> Findings:
         holdout_scores=holdout_scores,
         weighed_holdout=model.weighed(holdout_scores) if scored else None,
         model=model,
+        fast_trial_id=fast.get("trialId"),
+        fast_reason=fast.get("reason"),
         seed=seed,
     )
 

@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ..metrics import METRICS_OF_TASK, is_lower_better
 from ..model import rule_facts
 from ..plots import Plot, dark_rules
-from . import checks, explained, words
+from . import checks, explained, models, words
 from .findings import Findings
 
 _FOLDER = Path(__file__).parent
@@ -49,7 +49,7 @@ class Plots:
         yield from (plot for plot in (*self.quality, self.importance, self.dependence, self.history) if plot is not None)
 
 
-def render(findings: Findings, summary: str, plots: Plots) -> str:
+def render(findings: Findings, summary: str, plots: Plots, saved: list[models.ModelFile]) -> str:
     """The page as HTML text."""
     environment = Environment(
         loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -104,6 +104,7 @@ def render(findings: Findings, summary: str, plots: Plots) -> str:
         mind_words=_mind_words(findings.job["mind"]),
         required=findings.model.required_columns[:_MOST_REQUIRED],
         required_left_out=max(0, len(findings.model.required_columns) - _MOST_REQUIRED),
+        models=models.render(findings, saved),
         csv_argument=_shell_word(findings.job["datasetName"]),
         repeat=_repeat(findings),
     )

@@ -27,9 +27,12 @@ def spreadsheet_safe(cell: object) -> object:
 
 
 def write_leaderboard(path: Path, trials: list[dict[str, Any]]) -> None:
-    """One line per trial, best first as given, with its score per fold and its parameters as JSON."""
+    """One line per trial, best first as given, with its score per fold and its parameters as JSON.
+
+    Nothing a clock told is in it, so that two jobs that went the same way leave the same bytes: those stand in metrics.json.
+    """
     folds = max((len(trial["foldScores"]) for trial in trials), default=0)
-    header = ["rank", "name", "family", "agent", "score", "is_best", "is_baseline", "fit_seconds", "predict_micros_per_row"]
+    header = ["rank", "name", "family", "agent", "score", "is_best", "is_baseline"]
     with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         lines = csv.writer(file)
         lines.writerow([*header, *(f"fold_{fold}" for fold in range(folds)), "parameters", "trial_id"])
@@ -37,9 +40,7 @@ def write_leaderboard(path: Path, trials: list[dict[str, Any]]) -> None:
             scores = [*trial["foldScores"], *[None] * (folds - len(trial["foldScores"]))]
             parameters = json.dumps(finite(trial["parameters"]), sort_keys=True)
             facts = [trial["name"], trial["family"], trial["agent"], trial["score"], trial["isBest"], trial["isBaseline"]]
-            lines.writerow(
-                [rank, *map(spreadsheet_safe, facts), trial["fitSeconds"], trial["predictMicrosPerRow"], *scores, parameters, trial["id"]]
-            )
+            lines.writerow([rank, *map(spreadsheet_safe, facts), *scores, parameters, trial["id"]])
 
 
 def write_predictions(path: Path, findings: Findings) -> None:
@@ -83,7 +84,9 @@ def write_metrics(path: Path, facts: dict[str, Any]) -> None:
     holdout {METRIC: value} or null; interval {low, high, level, resamples} or null, of `metric` on the holdout; baseline
     {validation, holdout}; gap; rows {train, holdout}; importances, worstSlices, warnings as `evaluate` gives them;
     partialDependence (see dependence.Dependence), learningCurve (see learning_curve.LearningCurve), twins (see twins.Twins) and drift
-    (see file_order.Drift; of the sealed rows beside earlier ones), each or null; seconds (of the whole job).
+    (see file_order.Drift; of the sealed rows beside earlier ones), each or null; models [{file, trial, holdout, bytes, microsPerRow}] (see
+    models.ModelFile; empty when there is one file alone); timings [{id, name, fitSeconds, predictMicrosPerRow}] of the leaderboard's
+    trials, best first; seconds (of the whole job).
     """
     save_json(path, {"version": 1, **facts})
 

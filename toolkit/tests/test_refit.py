@@ -1,0 +1,138 @@
+"""`refit`: a light model from one trial's configuration, fitted once on all training rows and on no sealed one."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from finished_job import houses, penguins, report_request
+from job_folder import JobFolder, over_the_wire
+from test_predict import predict
+from test_report import page_of
+
+from sproutml_toolkit import refit, report, workspace
+from sproutml_toolkit.families import _MODULES
+from sproutml_toolkit.metrics import score
+from sproutml_toolkit.model import load_model
+
+QUICK = {
+    "LIGHTGBM": {"rounds": 30},
+    "CATBOOST": {"rounds": 30},
+    "RANDOM_FOREST": {"n_estimators": 20},
+    "EXTRA_TREES": {"n_estimators": 20},
+    "MLP": {"hidden": [16], "learning_rate": 0.02, "epochs": 20},
+}
+FAMILIES = sorted(set(_MODULES) - {"BASELINE"})
+
+
+def refitted(job: JobFolder, *trial_ids: str, limit: float = 60, threads: int = 1):
+    with job.inside():
+        result = refit.run({"trialIds": list(trial_ids), "timeLimitSeconds": limit, "threads": threads, "seed": 3})
+        return result, load_model(refit.FAST_MODEL) if result["trialId"] else None
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_family_learns_from_all_training_rows_at_once(mixed: JobFolder, name: str) -> None:
+    mixed.train(f"r-{name}", name, params=QUICK.get(name, {}))
+    result, model = refitted(mixed, f"r-{name}")
+    assert result["trialId"] == f"r-{name}"
+    with mixed.inside():
+        train, bagged = workspace.load_train(), workspace.load_scorer(f"r-{name}")
+    of_all, of_folds = (score("ROC_AUC", train.y, each.predict_scores(train.X)) for each in (model, bagged))
+    assert of_all > 0.6
+    # The bag has seen every row too, each of its models most of them: on these rows the two are nearly alike.
+    assert abs(of_all - of_folds) < 0.12
+
+
+def test_no_sealed_row_is_near(job: JobFolder, mixed: JobFolder) -> None:
+    """It comes out the same where there is no sealed file to read."""
+    mixed.train("l", "LIGHTGBM", params=QUICK["LIGHTGBM"])
+    with mixed.inside():
+        holdout = workspace.HOLDOUT.read_bytes()
+        before = refitted(mixed, "l")[1].predict_scores(workspace.load_train().X)
+        workspace.HOLDOUT.unlink()
+        try:
+            after = refitted(mixed, "l", threads=2)[1].predict_scores(workspace.load_train().X)
+        finally:
+            workspace.HOLDOUT.write_bytes(holdout)
+    assert np.array_equal(before, after)
+
+
+def test_neighbours_are_all_training_rows(mixed: JobFolder) -> None:
+    mixed.train("k", "KNN")
+    _, model = refitted(mixed, "k")
+    with mixed.inside():
+        assert len(model.members[0][1].estimator.y) == len(workspace.load_train())
+
+
+def test_boosters_take_the_rounds_that_cross_validation_found_and_a_tenth_more(mixed: JobFolder) -> None:
+    found = mixed.train("b", "LIGHTGBM", params={"learning_rate": 0.1})["parameters"]["rounds"]
+    _, model = refitted(mixed, "b")
+    assert model.members[0][1].estimator.text.count("Tree=") == round(1.1 * found)
+    found = mixed.train("c", "CATBOOST")["parameters"]["rounds"]
+    _, model = refitted(mixed, "c")
+    assert model.members[0][1].estimator.model.tree_count_ == round(1.1 * found)
+
+
+def test_the_first_is_taken_that_fits_the_time_and_none_where_none_does(mixed: JobFolder) -> None:
+    for trial_id, seconds in (("slow", 9.0), ("quick", 0.3)):
+        mixed.train(trial_id, "LIGHTGBM", params=QUICK["LIGHTGBM"])
+        with mixed.inside():
+            result = workspace.load_result(trial_id)
+            workspace.save_json(workspace.trial_folder(trial_id) / "result.json", result | {"foldSeconds": seconds})
+    assert refitted(mixed, "slow", "quick", limit=60)[0]["trialId"] == "slow"
+    assert refitted(mixed, "slow", "quick", limit=2)[0]["trialId"] == "quick"
+    result, _ = refitted(mixed, "slow", limit=2)
+    assert result["trialId"] is None
+    assert "about 12.0 s" in result["reason"]  # three folds' rows took 9 s: four's take 12
+
+
+def test_it_is_served_over_the_wire(mixed: JobFolder) -> None:
+    mixed.train("w", "LINEAR")
+    code, lines = over_the_wire(mixed.folder, "refit", {"trialIds": ["w"], "timeLimitSeconds": 9, "threads": 1, "seed": 1})
+    assert code == 0
+    assert lines[-1]["result"]["trialId"] == "w"
+
+
+def test_sharpened_probabilities_stay_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(penguins())
+    trial = workspace.load_trial("l")
+    sharpened = workspace.Trial(trial.result, trial.oof, type("", (), {"temperature": 0.5})())
+    monkeypatch.setattr(workspace, "load_scorer", lambda trial_id: sharpened.model)
+    refit.run({"trialIds": ["l"], "timeLimitSeconds": 60, "threads": 1, "seed": 1})
+    assert load_model(refit.FAST_MODEL).temperature == 0.5
+
+
+@pytest.mark.parametrize(("job", "best_single"), [(penguins, "l"), (houses, "k")])
+def test_the_report_sets_both_models_side_by_side(job, best_single, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(job())
+    refit.run({"trialIds": [best_single], "timeLimitSeconds": 60, "threads": 1, "seed": 1})
+    request = report_request(job()) | {"fastModel": {"trialId": best_single, "reason": None}}
+    files = {entry["name"]: entry for entry in report.run(request)["files"]}
+    assert files["model-fast.pkl"]["kind"] == "MODEL"
+    best, fast = json.loads(Path("out/metrics.json").read_text())["models"]
+    assert (best["file"], fast["file"]) == ("model.pkl", "model-fast.pkl")
+    assert [best["bytes"], fast["bytes"]] == [Path("out", each["file"]).stat().st_size for each in (best, fast)]
+    assert fast["bytes"] < best["bytes"] / 2
+    assert 0 < fast["microsPerRow"] < best["microsPerRow"]
+    holdout, metric = workspace.load_holdout(), workspace.load_profile()["metric"]
+    assert best["holdout"] == pytest.approx(json.loads(Path("out/metrics.json").read_text())["holdout"][metric])
+    model = load_model("out/model-fast.pkl")
+    assert fast["holdout"] == pytest.approx(score(metric, holdout.y, model.predict_scores(holdout.X)))
+    assert "Use it where speed or size counts" in page_of(job()).text
+    with Path("input/data.csv").open(newline="") as table:
+        rows = list(csv.reader(table))
+    (tmp_path / "new.csv").write_text("\n".join(",".join(row) for row in rows[:6]))
+    done = predict(tmp_path, "--model", str(Path.cwd() / "out/model-fast.pkl"), "--input", "new.csv", "--output", "p.csv")
+    assert done.returncode == 0, done.stderr
+    assert len((tmp_path / "p.csv").read_text().splitlines()) == 6
+
+
+def test_without_a_light_model_the_report_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(houses())
+    Path("out/model-fast.pkl").unlink(missing_ok=True)
+    request = report_request(houses()) | {"fastModel": {"trialId": None, "reason": "the clock ran out"}}
+    assert "model-fast.pkl" not in {entry["name"] for entry in report.run(request)["files"]}
+    assert "the clock ran out" in page_of(houses()).text
+    assert json.loads(Path("out/metrics.json").read_text())["models"] == []
