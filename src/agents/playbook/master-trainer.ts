@@ -3,6 +3,7 @@ import { choosePortfolio } from './portfolio.ts';
 import { answersOf, called, type Moves, type View } from './view.ts';
 
 const brief = z.object({
+  metric: z.string().default(''),
   rows: z.number(),
   secondsLeft: z.number(),
   parallel: z.int(),
