@@ -127,3 +127,18 @@ def test_one_wild_value_does_not_spoil_the_answers_to_the_others(name: str, wild
     answers = estimator.predict_scores(encoder.transform(frame[1:]))
     spread = np.abs(y[1:] - np.median(y[1:])).mean()
     assert np.abs(answers - y[1:]).mean() < 0.7 * spread
+
+
+@pytest.mark.parametrize("name", ["RANDOM_FOREST", "EXTRA_TREES", "KNN", "LINEAR"])
+def test_a_quantile_needs_no_adjusting_where_columns_say_nothing(name: str) -> None:
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame(rng.normal(size=(800, 2)), columns=["a", "b"])
+    y = rng.gamma(2.0, 5.0, 800)
+    module = family(name)
+    fold = Fold(
+        X_train=frame[:400], y_train=y[:400], X_valid=frame[400:], y_valid=y[400:], task="REGRESSION", metric="PINBALL@0.9",
+        n_classes=0, features=[{"name": column, "kind": "number"} for column in frame], seed=1, threads=1,
+    )  # fmt: skip
+    encoder, estimator, _ = module.fit(fold, dict(module.DEFAULTS))
+    answers = estimator.predict_scores(encoder.transform(frame[400:]))
+    assert np.mean(y[400:] <= answers) == pytest.approx(0.9, abs=0.06)
