@@ -30,6 +30,7 @@ export interface TrainingRequest {
   name?: string;
   task?: Task;
   metric?: Metric;
+  quantile?: number;
   timeBudgetSeconds?: number;
   maxTrials?: number;
   goalScore?: number;

@@ -62,6 +62,7 @@ function buildProgram(end: (code: ExitCode) => void): Command {
     .option('--name <text>', "what to call the job; default: the file's name")
     .addOption(new Option('--task <task>', 'what kind of target it is; default: inferred').choices(TASKS))
     .addOption(new Option('--metric <metric>', 'what to optimise; default: by task').choices(METRICS))
+    .option('--quantile <share>', 'with PINBALL: the share of values to lie above; default: 0.5', number)
     .option('--time-budget <seconds>', 'how long to search', wholeNumber)
     .option('--max-trials <count>', 'how many configurations to try at most', wholeNumber)
     .option('--goal <score>', 'stop once the validation score is as good as this', number)
@@ -85,6 +86,7 @@ function buildProgram(end: (code: ExitCode) => void): Command {
       examples(
         'sproutml train houses.csv --target price --wait',
         'sproutml train churn.csv.gz --target left --metric PR_AUC --time-budget 300 --out ./churn-model',
+        'sproutml train delays.csv --target minutes --metric PINBALL --quantile 0.9 --wait',
         'sproutml train visits.csv --target readmitted --group-column patient --wait',
         'sproutml train clicks.csv --target label --ignore user_id session --json --wait | tail -1 | jq .result',
       ),

@@ -46,6 +46,8 @@ export interface JobOptions {
   name: string;
   task: Task | null;
   metric: Metric | null;
+  /** Which quantile PINBALL asks for, between 0 and 1; null: the median. Of no other metric. */
+  quantile: number | null;
   timeBudgetSeconds: number;
   maxTrials: number | null;
   goalScore: number | null;
@@ -64,6 +66,7 @@ export interface JobOptions {
 /** Options that jobs of earlier versions were stored without, and what that means. */
 export const LATER_OPTIONS = {
   keepColumns: [] as readonly string[],
+  quantile: null,
   holdoutFraction: null,
   groupColumn: null,
   timeColumn: null,

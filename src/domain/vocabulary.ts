@@ -65,6 +65,7 @@ export const METRICS = [
   'MEDIAN_AE',
   'MAPE',
   'RMSLE',
+  'PINBALL',
   'R2',
 ] as const;
 export type Metric = (typeof METRICS)[number];
@@ -76,6 +77,7 @@ const LOWER_IS_BETTER: ReadonlySet<Metric> = new Set([
   'MEDIAN_AE',
   'MAPE',
   'RMSLE',
+  'PINBALL',
 ]);
 
 const METRIC_TASKS: Readonly<Record<Metric, readonly Task[]>> = {
@@ -92,6 +94,7 @@ const METRIC_TASKS: Readonly<Record<Metric, readonly Task[]>> = {
   MEDIAN_AE: ['REGRESSION'],
   MAPE: ['REGRESSION'],
   RMSLE: ['REGRESSION'],
+  PINBALL: ['REGRESSION'],
   R2: ['REGRESSION'],
 };
 

@@ -85,6 +85,8 @@ export const MetricEnum = builder.enumType('Metric', {
     MEDIAN_AE: 'Median absolute error. Regression, lower is better.',
     MAPE: 'Mean absolute error as a share of the truth. Regression, lower is better.',
     RMSLE: 'Root of the mean squared error of logarithms. Regression, lower is better.',
+    PINBALL:
+      'Pinball loss: predictions are to lie above the share `quantile` of the values. Regression, lower is better.',
     R2: 'Share of the variance explained. Regression, higher is better.',
   }),
 });

@@ -106,6 +106,11 @@ builder.node(JobRef, {
       description: 'Columns that are used though they look like row names or copies of others.',
       resolve: ({ options }) => [...options.keepColumns],
     }),
+    quantile: t.float({
+      description: 'The quantile that the metric PINBALL asks for; null: the median, or another metric.',
+      nullable: true,
+      resolve: ({ options }) => options.quantile,
+    }),
     holdoutFraction: t.float({
       description: 'Share of the rows sealed off for the final score; null: by the size of the table.',
       nullable: true,

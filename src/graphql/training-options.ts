@@ -48,6 +48,10 @@ export const StartTrainingInput = builder.inputType('StartTrainingInput', {
       description:
         'How models are compared. Default: ROC_AUC (binary), LOG_LOSS (multiclass), RMSE (regression).',
     }),
+    quantile: t.float({
+      description:
+        'With the metric PINBALL: the share of the values that predictions are to lie above, between 0 and 1. Default: 0.5, the median.',
+    }),
     timeBudgetSeconds: t.int({
       description: `Seconds the job may run, the report aside. Default: ${DEFAULT_TIME_BUDGET_SECONDS}, or the most the server takes if that is less.`,
     }),
@@ -122,6 +126,7 @@ export function checkOptions(input: TrainingOptions, config: Pick<Config, 'MAX_T
     );
   }
   checkMetric(input.metric ?? null, input.task ?? null);
+  checkQuantile(input.quantile ?? null, input.metric ?? null);
   checkGoal(input.goalScore ?? null, input.metric ?? null);
   checkHoldout(input.holdoutFraction ?? null);
   if (input.ignoreColumns?.includes(input.targetColumn)) {
@@ -184,6 +189,7 @@ export function toJobOptions(
       input.name?.trim() || `${datasetName.replace(/(\.(csv|tsv|txt|gz))+$/i, '')}: ${input.targetColumn}`,
     task: input.task ?? null,
     metric: input.metric ?? null,
+    quantile: input.quantile ?? null,
     timeBudgetSeconds:
       input.timeBudgetSeconds ?? Math.min(DEFAULT_TIME_BUDGET_SECONDS, MAX_TIME_BUDGET_SECONDS),
     maxTrials: input.maxTrials ?? null,
@@ -204,6 +210,25 @@ function checkMetric(metric: Metric | null, task: Task | null): void {
     'metric',
     `${metric} does not measure ${task} models.`,
     `Metrics for ${task}: ${METRICS.filter((candidate) => metricFits(candidate, task)).join(', ')}.`,
+  );
+}
+
+function checkQuantile(quantile: number | null, metric: Metric | null): void {
+  if (quantile === null) return;
+  if (!(quantile > 0 && quantile < 1)) {
+    throw invalid(
+      'OPTION_OUT_OF_RANGE',
+      'quantile',
+      `\`quantile\` is ${quantile}; it must lie between 0 and 1.`,
+      'Give a share such as 0.9, above which a tenth of the values lie.',
+    );
+  }
+  if (metric === 'PINBALL') return;
+  throw invalid(
+    'QUANTILE_WITHOUT_PINBALL',
+    'quantile',
+    `${metric ?? 'The default metric'} does not ask for a quantile.`,
+    'Choose the metric PINBALL, or leave `quantile` out.',
   );
 }
 

@@ -13,11 +13,20 @@ const answered = (name: string, result: unknown, input: unknown = {}): ViewCall 
   input,
   answer: { ok: true, result },
 });
-const small = { rows: 500, timeBudgetSeconds: 60, secondsLeft: 60, parallel: 2, trialsLeft: null };
+const small = { metric: 'RMSE', rows: 500, timeBudgetSeconds: 60, secondsLeft: 60, parallel: 2, trialsLeft: null };
 const families = (portfolio: ReturnType<typeof choosePortfolio>) =>
   new Set(portfolio.flatMap(({ trials }) => trials.map(({ family }) => family)));
 
 describe('the portfolio', () => {
+  it('also learns the mean where a quantile is asked for', () => {
+    const names = (metric: string) =>
+      choosePortfolio({ ...small, metric }).flatMap(({ trials }) => trials.map(({ name }) => name));
+    expect(names('PINBALL').filter((name) => !names('MAE').includes(name))).toEqual([
+      'LightGBM (shifted mean)',
+      'CatBoost (shifted mean)',
+    ]);
+  });
+
   it('begins with a quick LightGBM and the baseline', () => {
     const [first, second] = choosePortfolio(small);
     expect(first?.trials[0]).toMatchObject({ family: 'LIGHTGBM', quick: true });

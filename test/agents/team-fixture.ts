@@ -33,6 +33,7 @@ export function jobWith(options: Partial<JobOptions> = {}): Job {
       instructions: null,
       ignoreColumns: [],
       keepColumns: [],
+      quantile: null,
       holdoutFraction: null,
       groupColumn: null,
       timeColumn: null,

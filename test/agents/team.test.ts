@@ -35,6 +35,14 @@ describe('a job of the team', () => {
     }
   });
 
+  it('asks for the quantile that was asked for', async () => {
+    const toolkit = new ScriptedToolkit({ metric: 'RMSE' });
+    const options = { metric: 'PINBALL', quantile: 0.9, maxTrials: 1 } as const;
+    await startTeam({ toolkit, options }).done;
+    const profile = toolkit.calls.find(({ command }) => command === 'profile');
+    expect(profile?.request).toMatchObject({ metric: 'PINBALL', quantile: 0.9 });
+  });
+
   it('splits by the column that was named, and says so', async () => {
     for (const options of [
       { groupColumn: 'who', timeColumn: null },

@@ -189,6 +189,19 @@ describe('train', () => {
     ]);
   });
 
+  it('passes on the quantile that is asked for', async () => {
+    const inputs: unknown[] = [];
+    const url = await serving('QUEUED', {
+      startTraining: (input) => {
+        inputs.push({ ...input, file: null });
+        return { __typename: 'StartTrainingSuccess', job: jobOnTheWire(LAST.job) };
+      },
+    });
+    const start = ['train', csv, '--target', 'species', '--server', url];
+    await run([...start, '--metric', 'PINBALL', '--quantile', '0.9']);
+    expect(inputs).toEqual([{ file: null, targetColumn: 'species', metric: 'PINBALL', quantile: 0.9 }]);
+  });
+
   it('passes on what the server says about the table, and ends with 2', async () => {
     const url = await serving('QUEUED', {
       startTraining: () => ({

@@ -48,6 +48,7 @@ input StartTrainingInput {
   holdoutFraction: Float
   groupColumn: String
   timeColumn: String
+  quantile: Float
   idempotencyKey: String
 }
 

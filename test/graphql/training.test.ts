@@ -92,6 +92,11 @@ describe('options', () => {
     [{ keepColumns: ['a'], groupColumn: 'a' }, 'COLUMN_NOT_KEPT', 'keepColumns'],
     [{ holdoutFraction: -0.1 }, 'OPTION_OUT_OF_RANGE', 'holdoutFraction'],
     [{ holdoutFraction: 0.51 }, 'OPTION_OUT_OF_RANGE', 'holdoutFraction'],
+    [{ metric: 'PINBALL', quantile: 0 }, 'OPTION_OUT_OF_RANGE', 'quantile'],
+    [{ metric: 'PINBALL', quantile: 1 }, 'OPTION_OUT_OF_RANGE', 'quantile'],
+    [{ metric: 'MAE', quantile: 0.9 }, 'QUANTILE_WITHOUT_PINBALL', 'quantile'],
+    [{ quantile: 0.9 }, 'QUANTILE_WITHOUT_PINBALL', 'quantile'],
+    [{ metric: 'PINBALL', task: 'BINARY' }, 'METRIC_MISMATCH', 'metric'],
     [{ groupColumn: 'nope' }, 'COLUMNS_NOT_FOUND', 'groupColumn'],
     [{ timeColumn: 'nope' }, 'COLUMNS_NOT_FOUND', 'timeColumn'],
     [{ groupColumn: 'y' }, 'COLUMN_IS_TARGET', 'groupColumn'],
@@ -120,6 +125,12 @@ describe('options', () => {
     } finally {
       await strict.close();
     }
+  });
+
+  it('keep the quantile that PINBALL asks for', async () => {
+    const { job } = await api.start(table(), { targetColumn: 'y', metric: 'PINBALL', quantile: 0.9 });
+    const asked = 'query ($id: ID!) { job(id: $id) { metric quantile } }';
+    expect(await api.ask(asked, { id: job?.id })).toEqual({ job: { metric: 'PINBALL', quantile: 0.9 } });
   });
 
   it('reach the job as they were given', async () => {

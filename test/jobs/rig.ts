@@ -110,6 +110,7 @@ export const jobOptions = (changes: Partial<JobOptions> = {}): JobOptions => ({
   name: 'penguins',
   task: null,
   metric: null,
+  quantile: null,
   timeBudgetSeconds: 600,
   maxTrials: null,
   goalScore: null,

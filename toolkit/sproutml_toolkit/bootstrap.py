@@ -14,7 +14,7 @@ from functools import partial
 
 import numpy as np
 
-from .metrics import LABEL_METRICS, labels, scores_of_counts
+from .metrics import LABEL_METRICS, labels, pinball_losses, quantile_of, scores_of_counts
 
 #: Cells (resamples x rows) held in memory at once, and allowed altogether before resamples are cut to `_FEWEST`.
 _CELLS_AT_ONCE = 2_000_000
@@ -63,6 +63,9 @@ def draw(y: np.ndarray, stratified: bool, resamples: int, seed: int) -> Iterator
 
 def resampler(metric: str, y: np.ndarray, scores: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     """A function from row positions (b, n) to the metric's value on each of the b resamples (b,)."""
+    quantile = quantile_of(metric)
+    if quantile is not None:
+        return _mean_of(pinball_losses(y, scores, quantile))
     if metric in _OF_ROWS:
         return _OF_ROWS[metric](y, scores)
     if metric in LABEL_METRICS:

@@ -11,21 +11,23 @@ _FEW_ROWS = 50
 # A gain over the baseline of under a thousandth is none.
 _TRIFLE = 1e-3
 # From the half width of a 95% interval to that of a 99% one: a warning in every twentieth sound job would wear out.
-_TO_99 = 2.576 / 1.960
+_SURE_99 = 2.576
+_TO_99 = _SURE_99 / 1.960
 
 
 def caveats(evaluation: dict[str, Any], profile: dict[str, Any], y: np.ndarray, oof: np.ndarray) -> list[dict[str, str]]:
     """Warnings {code, message} about an evaluation (see evaluate.run), the gravest first.
 
     `y` and `oof` are the training rows' targets and out-of-fold scores, weighed by the rule for labels. Codes:
-    NOT_BETTER_THAN_BASELINE VALIDATION_OPTIMISTIC HOLDOUT_EASIER TWINS_FLATTER LATER_ROWS_DIFFER TOO_GOOD HOLDOUT_SMALL
-    CLASS_NEVER_PREDICTED.
+    NOT_BETTER_THAN_BASELINE VALIDATION_OPTIMISTIC HOLDOUT_EASIER TWINS_FLATTER LATER_ROWS_DIFFER COVERAGE_OFF TOO_GOOD
+    HOLDOUT_SMALL CLASS_NEVER_PREDICTED.
     """
     checks = (
         _against_baseline(evaluation),
         _against_holdout(evaluation),
         _twins(evaluation),
         _drift(evaluation),
+        _coverage(evaluation),
         _giveaway(evaluation),
         _few_rows(evaluation),
     )
@@ -105,6 +107,21 @@ def _drift(evaluation: dict[str, Any]) -> dict[str, str] | None:
         "LATER_ROWS_DIFFER",
         f"the sealed, later rows are unlike those learnt from: a quick model tells them apart in {drift['auc']:.0%} of pairs (guessing "
         f"does in 50%), most of all by {', '.join(drift['columns'])}: train again when newer rows are at hand",
+    )
+
+
+def _coverage(evaluation: dict[str, Any]) -> dict[str, str] | None:
+    """A quantile lies above fewer or more of the sealed rows than chance would explain 99 times in 100."""
+    coverage, rows = evaluation.get("coverage"), evaluation.get("rows")
+    if coverage is None or not rows:
+        return None
+    wanted, share = coverage["wanted"], coverage["holdout"]
+    if abs(share - wanted) <= _SURE_99 * np.sqrt(wanted * (1 - wanted) / rows):
+        return None
+    return _warning(
+        "COVERAGE_OFF",
+        f"{share:.1%} of the sealed rows lie at or below the answers, which are to lie above {wanted:.1%}: the answers are too "
+        + ("low" if share < wanted else "high, or many values are the same"),
     )
 
 

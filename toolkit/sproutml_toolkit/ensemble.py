@@ -18,7 +18,7 @@ import pandas as pd
 from . import workspace
 from .calibration import find_sharpening, sharpened
 from .label_rule import LabelRule, find_rule, weighed_oof
-from .metrics import LABEL_METRICS, score, utility
+from .metrics import LABEL_METRICS, metric_of, score, utility
 from .wire import ToolkitError, emit_progress
 
 _NOTE = "members were chosen on the same out-of-fold rows as this score, which is therefore slightly optimistic"
@@ -59,7 +59,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         # A constant can only move the others towards the mean, and its fold-wise constants betray the folds.
         trials = {trial_id: trial for trial_id, trial in trials.items() if trial["family"] != "BASELINE"}
     oofs = [workspace.load_oof(trial_id) for trial_id in trials]
-    metric = profile["metric"]
+    metric = metric_of(profile)
     rounds = int(request.get("rounds") or 40)
     counts = greedy_selection(oofs, train.y, "LOG_LOSS" if metric in LABEL_METRICS else metric, rounds)
     weights = {
@@ -93,7 +93,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
 def assemble(weights: dict[str, float]) -> tuple[np.ndarray, EnsembleModel, LabelRule | None]:
     """The ensemble of these trials: its out-of-fold scores, (n, n_classes) or (n,), its model, and its rule for labels."""
     oof = np.sum([weight * workspace.load_oof(trial_id) for trial_id, weight in weights.items()], axis=0)
-    metric, y, folds = workspace.load_profile()["metric"], workspace.load_train().y, workspace.load_folds()
+    metric, y, folds = metric_of(workspace.load_profile()), workspace.load_train().y, workspace.load_folds()
     sharpening = find_sharpening(metric, y, oof, folds)
     rule = find_rule(metric, y, sharpening.oof, folds)
     return sharpening.oof, EnsembleModel(weights, sharpening.temperature), rule

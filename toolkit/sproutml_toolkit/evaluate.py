@@ -16,7 +16,7 @@ from .explain import Job, explain
 from .file_order import drift_between
 from .label_rule import LabelRule, find_rule, rule_of, weighed, weighed_oof
 from .learning_curve import learning_curve
-from .metrics import all_metrics, is_lower_better, score
+from .metrics import all_metrics, is_lower_better, metric_of, quantile_of, score, share_below
 from .model import fitted_model
 from .slices import worst_slices
 from .twins import find_twins
@@ -46,23 +46,24 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     """
     trial_id, sealed, seed = request["trialId"], bool(request["holdout"]), int(request["seed"])
     profile = workspace.load_profile()
-    task, metric = profile["task"], profile["metric"]
+    task, name, metric = profile["task"], profile["metric"], metric_of(profile)
     trial, train, folds = workspace.load_trial(trial_id), workspace.load_train(), workspace.load_folds()
     decisive = weighed_oof(rule_of(trial.result), trial.oof, folds)
 
     emit_progress(0.05, "scoring the rows the folds held out")
     slices = worst_slices(metric, train.X, train.y, decisive, seed)
-    prior = baseline_scores(task, train.y, len(train), trial.oof.shape[-1])
+    prior = baseline_scores(metric, task, train.y, len(train), trial.oof.shape[-1])
     prior_rule = find_rule(metric, train.y, prior, folds)
     evaluation: dict[str, Any] = {
         "trialId": trial_id,
-        "metric": metric,
+        "metric": name,
         # The job's own metric as training scored it, so that leaderboard and evaluation never differ.
-        "validation": all_metrics(task, train.y, trial.oof, decisive) | {metric: trial.result["score"]},
+        "validation": all_metrics(task, train.y, trial.oof, decisive, metric) | {name: trial.result["score"]},
         "baseline": {"validation": score(metric, train.y, weighed_oof(prior_rule, prior, folds)), "holdout": None},
         "holdout": None,
         "interval": None,
         "gap": None,
+        "coverage": _coverage(metric, train.y, trial.oof),
         "warnings": [],
         "worstSlices": [asdict(entry) for entry in slices],
         "importances": None,
@@ -95,19 +96,21 @@ def _add_holdout(
     if len(holdout) == 0:
         emit_log("WARNING", "no rows were sealed off as a holdout: only the validation score is known")
         return
-    task, metric = profile["task"], evaluation["metric"]
+    task, name, metric = profile["task"], profile["metric"], metric_of(profile)
     emit_progress(0.25, f"scoring {len(holdout):,} sealed rows")
     model = fitted_model(evaluation["trialId"])
     scores = model.predict_scores(holdout.X)
     decisive = model.weighed(scores)
     workspace.save_array(HOLDOUT_SCORES, scores)
     evaluation["rows"] = len(holdout)
-    evaluation["holdout"] = all_metrics(task, holdout.y, scores, decisive)
-    prior = baseline_scores(task, train.y, len(holdout), scores.shape[-1])
+    evaluation["holdout"] = all_metrics(task, holdout.y, scores, decisive, metric)
+    prior = baseline_scores(metric, task, train.y, len(holdout), scores.shape[-1])
     prior = weighed(prior, prior_rule.weights if prior_rule else None)
     evaluation["baseline"]["holdout"] = score(metric, holdout.y, prior)
     worse = 1 if is_lower_better(metric) else -1
-    evaluation["gap"] = (evaluation["holdout"][metric] - evaluation["validation"][metric]) * worse
+    evaluation["gap"] = (evaluation["holdout"][name] - evaluation["validation"][name]) * worse
+    if evaluation["coverage"] is not None:
+        evaluation["coverage"]["holdout"] = share_below(holdout.y, scores)
 
     emit_progress(0.35, "drawing 1,000 bootstrap resamples of them")
     spread = bootstrap.interval(metric, holdout.y, decisive, seed)
@@ -131,6 +134,12 @@ def _add_holdout(
         features=features, seed=seed, label_weights=model.label_weights,
     )  # fmt: skip
     evaluation |= explain(model, job, train, holdout, scores, time_limit)
+
+
+def _coverage(metric: str, y: np.ndarray, oof: np.ndarray) -> dict[str, float | None] | None:
+    """The share of values that PINBALL's answers are to lie above, and that they do; None for another metric."""
+    quantile = quantile_of(metric)
+    return None if quantile is None else {"wanted": quantile, "validation": share_below(y, oof), "holdout": None}
 
 
 def _interval_of_validation(metric: str, y: np.ndarray, decisive: np.ndarray, seed: int) -> dict[str, float] | None:

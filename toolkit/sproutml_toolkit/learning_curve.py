@@ -1,8 +1,8 @@
 """Would more rows help? One quick booster, fitted on either half and on all of each fold's training rows.
 
 It stands in for the winner, which would take far too long to train again. Fits are compared by what a booster minimises (log
-loss, squared or absolute error) and not by the job's metric, whose jumps from fold to fold (ROC AUC's, say) would drown the
-difference; and with both halves, for which half one happens to have is chance as well. The folds share training rows: it is a
+loss, squared, absolute or pinball error) and not by the job's metric, whose jumps from fold to fold (ROC AUC's, say) would drown
+the difference; and with both halves, for which half one happens to have is chance as well. The folds share training rows: it is a
 hint and not a test.
 """
 
@@ -15,6 +15,7 @@ from scipy import stats
 
 from .families import family
 from .families.fold import Fold, FoldModel
+from .metrics import pinball_losses, quantile_of
 from .split import deal_folds
 from .workspace import Table
 
@@ -34,8 +35,8 @@ _LEARN_ABSOLUTE_ERROR = frozenset({"MAE", "MEDIAN_AE", "MAPE"})
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """rows: a fold's training rows; half: of them. cut: the share by which the error (log loss, root mean squared or mean absolute
-    error) is smaller with all rows than with half, with its 90% interval `low` to `high` over `folds` folds.
+    """rows: a fold's training rows; half: of them. cut: the share by which the error (log loss, root mean squared, mean absolute
+    or pinball error) is smaller with all rows than with half, with its 90% interval `low` to `high` over `folds` folds.
 
     verdict: HELPS (surely smaller, by 2% or more), FLAT (surely by no more than 2%) or UNSURE.
     """
@@ -89,7 +90,7 @@ def learning_curve(
     if len(wholes) < _FEWEST_FOLDS:
         return None
     size = round(len(table) * (1 - 1 / len(np.unique(folds))))
-    is_squared = task == "REGRESSION" and metric not in _LEARN_ABSOLUTE_ERROR
+    is_squared = task == "REGRESSION" and metric not in _LEARN_ABSOLUTE_ERROR and quantile_of(metric) is None
     return _judged(np.array(halves), np.array(wholes), size, is_squared)
 
 
@@ -108,6 +109,9 @@ def _quick_loss(
     scores = FoldModel(encoder, estimator, classes or None, np.arange(classes) if classes else None).predict_scores(X)
     if classes:
         return float(-np.log(scores[np.arange(len(y)), y].clip(_PROBABILITY_FLOOR)).mean())
+    quantile = quantile_of(metric)
+    if quantile is not None:
+        return float(pinball_losses(y, scores, quantile).mean())
     error = np.abs(scores - y)
     return float(error.mean() if metric in _LEARN_ABSOLUTE_ERROR else (error**2).mean())
 

@@ -3,9 +3,13 @@
 `y` is (n,) class numbers or values; `scores` is (n, n_classes) probabilities for classification, (n,) values for
 regression. A metric that is undefined on these rows (ROC_AUC with one class present) is NaN. A label metric looks only at which
 score of a row is the greatest: give it the probabilities, or those weighed by a rule (see label_rule).
+
+PINBALL is a metric per quantile: to be computed it needs one, as in "PINBALL@0.9" (see `metric_of`).
+Source: Koenker & Bassett, Regression Quantiles (1978).
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from scipy.stats import rankdata
@@ -18,12 +22,12 @@ METRICS_OF_TASK: dict[str, tuple[str, ...]] = {
         "ROC_AUC", "PR_AUC", "LOG_LOSS", "ACCURACY", "BALANCED_ACCURACY", "F1", "F1_MACRO", "MCC",
     ),
     "MULTICLASS": ("ROC_AUC", "LOG_LOSS", "ACCURACY", "BALANCED_ACCURACY", "F1_MACRO", "MCC"),
-    "REGRESSION": ("RMSE", "MAE", "MEDIAN_AE", "MAPE", "RMSLE", "R2"),
+    "REGRESSION": ("RMSE", "MAE", "MEDIAN_AE", "MAPE", "RMSLE", "PINBALL", "R2"),
 }  # fmt: skip
 
 DEFAULT_METRIC = {"BINARY": "ROC_AUC", "MULTICLASS": "LOG_LOSS", "REGRESSION": "RMSE"}
 
-_LOWER_IS_BETTER = frozenset({"LOG_LOSS", "RMSE", "MAE", "MEDIAN_AE", "MAPE", "RMSLE"})
+_LOWER_IS_BETTER = frozenset({"LOG_LOSS", "RMSE", "MAE", "MEDIAN_AE", "MAPE", "RMSLE", "PINBALL"})
 
 #: Those that look at the answered labels alone.
 LABEL_METRICS = frozenset({"ACCURACY", "BALANCED_ACCURACY", "F1", "F1_MACRO", "MCC"})
@@ -34,19 +38,49 @@ _PROBABILITY_FLOOR = 1e-7
 
 def is_lower_better(metric: str) -> bool:
     """True for losses and errors, False for scores."""
-    return metric in _LOWER_IS_BETTER
+    return metric.partition("@")[0] in _LOWER_IS_BETTER
+
+
+def metric_of(profile: dict[str, Any]) -> str:
+    """The job's metric as `score` takes it: its name, and PINBALL's quantile after an "@"."""
+    name = profile["metric"]
+    return f"{name}@{profile['quantile']!r}" if name == "PINBALL" else name
+
+
+def quantile_of(metric: str) -> float | None:
+    """0.9 of PINBALL@0.9; None of any other metric."""
+    name, _, quantile = metric.partition("@")
+    return float(quantile) if name == "PINBALL" else None
 
 
 def score(metric: str, y: np.ndarray, scores: np.ndarray) -> float:
     """The metric's own value (RMSE 50.0, not -50.0); NaN where it is undefined on these rows."""
     if len(y) == 0:
         return float("nan")
+    quantile = quantile_of(metric)
+    if quantile is not None:
+        return float(pinball_losses(y, scores, quantile).mean())
     return float(_FUNCTIONS[metric](y, scores))
 
 
-def all_metrics(task: str, y: np.ndarray, scores: np.ndarray, weighed: np.ndarray) -> dict[str, float]:
-    """Every metric that fits the task: of the labels by `weighed`, of probabilities and values by `scores`."""
-    return {metric: score(metric, y, weighed if metric in LABEL_METRICS else scores) for metric in METRICS_OF_TASK[task]}
+def all_metrics(task: str, y: np.ndarray, scores: np.ndarray, weighed: np.ndarray, metric: str) -> dict[str, float]:
+    """Every metric that fits the task, by name: of the labels by `weighed`, of probabilities and values by `scores`.
+
+    PINBALL only where it is the job's own `metric`.
+    """
+    others = {name: score(name, y, weighed if name in LABEL_METRICS else scores) for name in METRICS_OF_TASK[task] if name != "PINBALL"}
+    return others if quantile_of(metric) is None else others | {"PINBALL": score(metric, y, scores)}
+
+
+def pinball_losses(y: np.ndarray, scores: np.ndarray, quantile: float) -> np.ndarray:
+    """(n,) loss of each row: `quantile` times the error where the value lies above the answer, 1 - `quantile` times it below."""
+    error = y - scores
+    return np.maximum(quantile * error, (quantile - 1.0) * error)
+
+
+def share_below(y: np.ndarray, scores: np.ndarray) -> float:
+    """The share of the rows whose value is no larger than the answer: what PINBALL's quantile asks for."""
+    return float(np.mean(y <= scores))
 
 
 def utility(metric: str, y: np.ndarray, scores: np.ndarray) -> float:

@@ -4,6 +4,7 @@ from string import Template
 from typing import Any
 
 from . import workspace
+from .metrics import metric_of
 from .wire import finite
 
 _SCRIPT = Template('''\
@@ -93,7 +94,7 @@ if __name__ == "__main__":
 ''')
 
 
-_OF_PROFILE = ("ignoreColumns", "keepColumns", "groupColumn", "timeColumn", "task", "metric", "seed")
+_OF_PROFILE = ("ignoreColumns", "keepColumns", "groupColumn", "timeColumn", "task", "metric", "quantile", "seed")
 
 
 def pipeline_code(trial_id: str, job_name: str) -> str:
@@ -116,7 +117,7 @@ def pipeline_code(trial_id: str, job_name: str) -> str:
         caution=" Where the job's clock cut a training short,\nthe script lets it finish." if limited else "",
         job=repr(job_name),
         target=repr(described["target"]["name"]),
-        metric_literal=repr(described["metric"]),
+        metric_literal=repr(metric_of(described)),
         dialect=_literal(dialect),
         profile=_literal({key: asked.get(key) for key in _OF_PROFILE if key in asked}),
         split=_literal(workspace.load_json(workspace.SPLIT)["request"]),

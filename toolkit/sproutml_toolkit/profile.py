@@ -13,7 +13,7 @@ from .known_late import known_late
 from .split_hints import split_hints
 from .split_keys import Groups, Times, check_split_columns, read_groups, read_times
 from .table import is_missing, read_table
-from .target import Target, read_target
+from .target import Target, read_quantile, read_target
 from .wire import ToolkitError, emit_progress
 
 _MOSTLY_MISSING = 0.95
@@ -41,6 +41,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
 
     emit_progress(0.4, f"read {len(raw):,} rows and {raw.shape[1]:,} columns")
     target = read_target(raw[name], name, request.get("task"), request.get("metric"), number_style(raw[name], delimiter))
+    quantile = read_quantile(target.metric, request.get("quantile"))
 
     columns: list[dict[str, Any]] = []
     schema: list[ColumnType] = []
@@ -95,6 +96,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         "usableRows": len(table),
         "task": target.task,
         "metric": target.metric,
+        "quantile": quantile,
         "classes": _class_counts(target),
         "positiveClass": target.positive_class,
         "columns": columns,

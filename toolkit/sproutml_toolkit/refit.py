@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 
 from . import workspace
+from .adjustment import Adjustment
 from .families import family
 from .families.fold import Fold
 from .fitting import fit_part
 from .label_rule import rule_of
+from .metrics import metric_of
 from .model import frame_model, save_model
-from .train import parameters_of
+from .train import BaggedModel, parameters_of
 from .wire import emit_progress
 
 FAST_MODEL = Path("work/fast-model.pkl")
@@ -43,15 +45,18 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     started = time.monotonic()
     everything = Fold(
         X_train=train.X, y_train=train.y, X_valid=train.X, y_valid=train.y,
-        task=profile["task"], metric=profile["metric"], n_classes=len(classes) if classes else 0,
+        task=profile["task"], metric=metric_of(profile), n_classes=len(classes) if classes else 0,
         features=workspace.load_plan()["features"], seed=int(request.get("seed") or 0),
         threads=max(int(request.get("threads") or 1), 1), exact=True,
     )  # fmt: skip
     held = np.zeros(len(train), dtype=bool)
     fitted = fit_part(family(trial["family"]), parameters, train, held, everything, "all rows")
-    temperature = getattr(workspace.load_scorer(chosen), "temperature", 1.0)
+    bagged = workspace.load_scorer(chosen)
+    adjustment = getattr(bagged, "adjustment", Adjustment())
+    alone = fitted.model if adjustment == Adjustment() else BaggedModel([fitted.model], adjustment)
+    temperature = getattr(bagged, "temperature", 1.0)
     rule = rule_of(trial)
-    model = frame_model(chosen, trial["family"], [(1.0, fitted.model)], temperature, rule.weights if rule else None)
+    model = frame_model(chosen, trial["family"], [(1.0, alone)], temperature, rule.weights if rule else None)
     save_model(model, FAST_MODEL)
     seconds = round(time.monotonic() - started, 3)
     return {"trialId": chosen, "seconds": seconds, "reason": None}

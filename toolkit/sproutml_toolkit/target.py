@@ -109,6 +109,25 @@ def read_target(cells: pd.Series, name: str, task: str | None, metric: str | Non
     return Target(chosen, metric, usable, y, classes, positive, unreadable, decision)
 
 
+def read_quantile(metric: str, asked: float | None) -> float | None:
+    """The quantile that PINBALL asks for, the median unless said; None of other metrics.
+
+    Errors: QUANTILE_WITHOUT_PINBALL, REQUEST_INVALID.
+    """
+    if metric != "PINBALL":
+        if asked is not None:
+            raise ToolkitError(
+                "QUANTILE_WITHOUT_PINBALL",
+                f"{metric} does not ask for a quantile",
+                "Choose the metric PINBALL, or leave the quantile out.",
+            )
+        return None
+    quantile = 0.5 if asked is None else float(asked)
+    if not 0.0 < quantile < 1.0:
+        raise ToolkitError("REQUEST_INVALID", f"quantile is {asked}", "Choose a share between 0 and 1, such as 0.9.")
+    return quantile
+
+
 def _check_range(values: pd.Series, name: str) -> None:
     too_large = values.abs() > _LARGEST_VALUE
     if too_large.any():

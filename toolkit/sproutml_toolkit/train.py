@@ -11,13 +11,14 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from . import workspace
+from .adjustment import Adjustment, find_adjustment
 from .calibration import SharpenedModel, find_sharpening
 from .families import baseline, family
 from .families.boosting import GUARD_SLACK, Pace
 from .families.fold import Fold, FoldModel
 from .fitting import fit_part
 from .label_rule import find_rule, weighed_oof
-from .metrics import score
+from .metrics import metric_of, score
 from .wire import ToolkitError, emit_log, emit_progress
 
 # Below this many rows a fit is too small for several threads: run folds side by side instead.
@@ -29,9 +30,10 @@ _FITTING_SHARE, _FIRST_FITTING_SHARE = 0.9, 0.8
 
 @dataclass
 class BaggedModel:
-    """The fold models of a trial; predicts their mean."""
+    """The fold models of a trial; predicts their mean, values adjusted."""
 
     members: list[FoldModel]
+    adjustment: Adjustment = Adjustment()
 
     def predict_scores(self, X: pd.DataFrame) -> np.ndarray:
         """(n, n_classes) probabilities or (n,) values."""
@@ -40,7 +42,7 @@ class BaggedModel:
             first, *others = pool.map(lambda member: member.predict_scores(X), self.members)
         for scores in others:
             first = first + scores
-        return first / len(self.members)
+        return self.adjustment.apply(first / len(self.members)) if first.ndim == 1 else first / len(self.members)
 
 
 def _cores() -> int:
@@ -74,7 +76,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
 
     base = Fold(
         X_train=train.X, y_train=train.y, X_valid=train.X, y_valid=train.y,
-        task=profile["task"], metric=profile["metric"], n_classes=len(classes) if classes else 0,
+        task=profile["task"], metric=metric_of(profile), n_classes=len(classes) if classes else 0,
         features=plan["features"], seed=int(request.get("seed") or 0), threads=threads,
         pace=Pace(GUARD_SLACK if request.get("timeIsGuard") else 1.0),
     )  # fmt: skip
@@ -89,10 +91,15 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         raise ToolkitError(
             "TRIAL_FAILED", f"{request['family']} gave scores that are not finite", "Try other parameters or another family."
         )
-    metric = profile["metric"]
-    model: workspace.Scorer = BaggedModel([outcome.model for outcome in outcomes])
+    metric = metric_of(profile)
+    model: BaggedModel | SharpenedModel = BaggedModel([outcome.model for outcome in outcomes])
     notes = {note for outcome in outcomes for note in outcome.notes}
-    if module is not baseline:
+    if module is not baseline and not classes:
+        adjustment, oof = find_adjustment(metric, train.y, oof, folds)
+        if adjustment != Adjustment():
+            model = BaggedModel(model.members, adjustment)
+            notes.add(f"its answers are adjusted: times {adjustment.factor:.4g}, plus {adjustment.shift:.4g}")
+    elif module is not baseline:
         sharpening = find_sharpening(metric, train.y, oof, folds)
         if sharpening.temperature < 1.0:
             oof, model = sharpening.oof, SharpenedModel(model, sharpening.temperature)

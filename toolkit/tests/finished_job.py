@@ -79,6 +79,16 @@ def timed() -> Path:
     return _run("load", [["day", "load"], *rows], timeColumn="day")
 
 
+@functools.cache
+def delays() -> Path:
+    """A bound that nine values in ten keep to."""
+    rng = np.random.default_rng(5)
+    distance, busy = rng.uniform(1, 10, 400), rng.choice(["yes", "no"], 400)
+    delay = distance * rng.gamma(2.0, np.where(busy == "yes", 3.0, 1.0))
+    rows = zip(distance.round(2), busy, delay.round(2), strict=True)
+    return _run("delay", [["distance", "busy", "delay"], *([str(cell) for cell in row] for row in rows)], metric="PINBALL", quantile=0.9)
+
+
 def report_request(folder: Path) -> dict[str, Any]:
     """What the server would send for this folder's winner."""
     return _REQUESTS[folder]
@@ -88,7 +98,7 @@ _REQUESTS: dict[Path, dict[str, Any]] = {}
 _KEPT: list[tempfile.TemporaryDirectory[str]] = []
 
 
-def _run(target: str, table: list[list[str]], holdout: float | None = None, **asked: str) -> Path:
+def _run(target: str, table: list[list[str]], holdout: float | None = None, **asked: Any) -> Path:
     kept = tempfile.TemporaryDirectory()
     _KEPT.append(kept)
     folder = Path(kept.name)

@@ -76,14 +76,14 @@ def test_boosters_take_the_rounds_that_cross_validation_found_and_a_tenth_more(m
 
 
 def test_the_first_is_taken_that_fits_the_time_and_none_where_none_does(mixed: JobFolder) -> None:
-    for trial_id, seconds in (("slow", 9.0), ("quick", 0.3)):
+    for trial_id, seconds in (("r-slow", 9.0), ("r-quick", 0.3)):
         mixed.train(trial_id, "LIGHTGBM", params=QUICK["LIGHTGBM"])
         with mixed.inside():
             result = workspace.load_result(trial_id)
             workspace.save_json(workspace.trial_folder(trial_id) / "result.json", result | {"foldSeconds": seconds})
-    assert refitted(mixed, "slow", "quick", limit=60)[0]["trialId"] == "slow"
-    assert refitted(mixed, "slow", "quick", limit=2)[0]["trialId"] == "quick"
-    result, _ = refitted(mixed, "slow", limit=2)
+    assert refitted(mixed, "r-slow", "r-quick", limit=60)[0]["trialId"] == "r-slow"
+    assert refitted(mixed, "r-slow", "r-quick", limit=2)[0]["trialId"] == "r-quick"
+    result, _ = refitted(mixed, "r-slow", limit=2)
     assert result["trialId"] is None
     assert "about 12.0 s" in result["reason"]  # three folds' rows took 9 s: four's take 12
 
@@ -136,3 +136,16 @@ def test_without_a_light_model_the_report_says_why(monkeypatch: pytest.MonkeyPat
     assert "model-fast.pkl" not in {entry["name"] for entry in report.run(request)["files"]}
     assert "the clock ran out" in page_of(houses()).text
     assert json.loads(Path("out/metrics.json").read_text())["models"] == []
+
+
+def test_what_is_adjusted_in_the_bag_is_adjusted_in_the_light_model(job: JobFolder) -> None:
+    """A family that learns the mean is shifted to the quantile asked for; without the shift half of the values lay above."""
+    rng = np.random.default_rng(1)
+    x = rng.uniform(0, 10, 600)
+    job.write_rows(["x", "y"], [[f"{a:.3f}", f"{b:.3f}"] for a, b in zip(x, x + rng.normal(0, 2, 600), strict=True)])
+    job.ready("y", metric="PINBALL", quantile=0.9)
+    job.train("l", "LIGHTGBM", params={"rounds": 40, "mean": True})
+    model = refitted(job, "l")[1]
+    with job.inside():
+        train = workspace.load_train()
+    assert 0.8 < (train.y <= model.predict_scores(train.X)).mean() < 0.99

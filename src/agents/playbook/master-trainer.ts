@@ -3,6 +3,7 @@ import { choosePortfolio, unclocked } from './portfolio.ts';
 import { answersOf, called, type Moves, type View } from './view.ts';
 
 const brief = z.object({
+  metric: z.string().default(''),
   rows: z.number(),
   timeBudgetSeconds: z.number(),
   secondsLeft: z.number(),

@@ -51,6 +51,7 @@ const isList = (value: unknown): value is readonly number[] => Array.isArray(val
  * free cores, so that a usable model exists within seconds and every kind is tried before any is tried twice.
  */
 export function choosePortfolio(job: {
+  metric: string;
   rows: number;
   secondsLeft: number;
   parallel: number;
@@ -62,6 +63,7 @@ export function choosePortfolio(job: {
     lightgbm(small, hurried),
     yardsticks(small, hurried),
     ...(hurried ? [catboostInHurry] : unhurried),
+    ...(job.metric === 'PINBALL' && !hurried ? [shiftedMeans] : []),
   ];
   return job.trialsLeft === null ? groups : limitTrials(groups, job.trialsLeft);
 }
@@ -160,6 +162,20 @@ const unhurried: readonly TrialGroup[] = [
     together: false,
   },
 ];
+
+/**
+ * The mean, shifted to the quantile, is learnt from fewer rows than the quantile itself: on 1,500 rows of bike sharing an ensemble
+ * with both lost 9.97 for 11.09 at 0.9 and 8.66 for 8.98 at 0.1; on diamonds nothing is lost.
+ */
+const shiftedMeans: TrialGroup = {
+  group: 'shifted means',
+  why: 'A quantile is hard to learn from few rows; the mean is learnt better, and shifted to it.',
+  trials: [
+    trial('LightGBM (shifted mean)', 'LIGHTGBM', { mean: true }),
+    trial('CatBoost (shifted mean)', 'CATBOOST', { mean: true }),
+  ],
+  together: false,
+};
 
 const catboostInHurry: TrialGroup = {
   group: 'CatBoost',

@@ -19,16 +19,9 @@ export const profileTable = agentTool({
   async execute(_input, agent, callId) {
     await enterStage(agent, callId, 'SETUP');
     const { job, dataset, seed } = agent.team;
-    const {
-      targetColumn: target,
-      ignoreColumns,
-      keepColumns,
-      groupColumn,
-      timeColumn,
-      task,
-      metric,
-    } = job.options;
-    const asked = { target, ignoreColumns, keepColumns, groupColumn, timeColumn, task, metric };
+    const { targetColumn: target, ignoreColumns, keepColumns, groupColumn, timeColumn } = job.options;
+    const { task, metric, quantile } = job.options;
+    const asked = { target, ignoreColumns, keepColumns, groupColumn, timeColumn, task, metric, quantile };
     const { delimiter, encoding, compression } = dataset.dialect;
     const input = { path: inputPath(dataset), delimiter, encoding, compression };
     return setupStep(agent, callId, {

@@ -9,6 +9,7 @@ export interface TrainOptions {
   name?: string;
   task?: Task;
   metric?: Metric;
+  quantile?: number;
   timeBudget?: number;
   maxTrials?: number;
   goal?: number;
@@ -44,12 +45,13 @@ export async function train(file: string, options: TrainOptions): Promise<ExitCo
 function trainingRequest(options: TrainOptions): TrainingRequest {
   const { target, name, task, metric, timeBudget, maxTrials, goal, ignore, instructions, idempotencyKey } =
     options;
-  const { keep, holdoutFraction, groupColumn, timeColumn } = options;
+  const { keep, quantile, holdoutFraction, groupColumn, timeColumn } = options;
   return {
     targetColumn: target,
     ...(name !== undefined && { name }),
     ...(task !== undefined && { task }),
     ...(metric !== undefined && { metric }),
+    ...(quantile !== undefined && { quantile }),
     ...(timeBudget !== undefined && { timeBudgetSeconds: timeBudget }),
     ...(maxTrials !== undefined && { maxTrials }),
     ...(goal !== undefined && { goalScore: goal }),

@@ -1,9 +1,10 @@
-"""BASELINE: the class shares, or the median. What every other model must beat. No parameters."""
+"""BASELINE: the class shares, or the median (PINBALL: its quantile). What every other model must beat. No parameters."""
 
 from typing import Any
 
 import numpy as np
 
+from ..baseline import middle
 from ..features import Matrix
 from .fold import Fold
 
@@ -25,4 +26,4 @@ def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[None, Constant, dict[st
     """Count, and be done."""
     if fold.is_classification:
         return None, Constant(np.bincount(fold.y_train, minlength=fold.n_classes) / len(fold.y_train)), {}
-    return None, Constant(np.asarray(np.median(fold.y_train))), {}
+    return None, Constant(np.asarray(middle(fold.metric, fold.y_train))), {}

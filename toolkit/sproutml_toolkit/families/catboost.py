@@ -1,6 +1,7 @@
 """CATBOOST: gradient-boosted symmetric trees with ordered target statistics for categories.
 
-Parameters: `generate` (True: columns made from columns too, see generated.py), `rounds` (most rounds), `learning_rate` (None:
+Parameters: `generate` (True: columns made from columns too, see generated.py), `mean` (True: the mean of values is learnt whatever
+the metric, and adjusted to it afterwards), `rounds` (most rounds), `learning_rate` (None:
 0.1, or 0.15 for more than two classes), `early_stopping_rounds` (None: 5 / learning_rate), `depth` (None: 4 below 2,500 rows,
 else 6), `leaf_estimation_iterations` (None: 3 for more than two classes, else CatBoost's own), `one_hot_max_size` (50:
 categories up to this many values are one-hot, which is three to twenty times quicker than statistics of all their combinations
@@ -10,6 +11,7 @@ choice).
 """
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import catboost
@@ -17,12 +19,14 @@ import numpy as np
 import pandas as pd
 
 from ..features import Matrix
+from ..metrics import quantile_of
 from . import baseline
 from .boosting import raised_rate
 from .fold import Encoder, Estimator, Fold
 
 DEFAULTS: dict[str, Any] = {
     "generate": False,
+    "mean": False,
     "rounds": 2_000,
     "early_stopping_rounds": None,
     "learning_rate": None,
@@ -82,12 +86,13 @@ class _Clock:
 
 def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[Encoder | None, Estimator, dict[str, Any]]:
     """Boost until the validation part stops improving, the rounds end or the deadline passes."""
-    generate = bool(parameters["generate"])
+    generate, mean = bool(parameters["generate"]), bool(parameters["mean"])
+    fold = replace(fold, metric="RMSE") if mean and not fold.is_classification else fold
     encoder, train, valid = fold.encode("native", generate)
     if not _varies(train):
         # CatBoost refuses such a table; what is left of it is the target alone.
         return baseline.fit(fold, {})
-    effective = {key: value for key, value in parameters.items() if value is not None and key != "generate"}
+    effective = {key: value for key, value in parameters.items() if value is not None and key not in ("generate", "mean")}
     multiclass, rows = fold.task == "MULTICLASS", len(fold.y_train)
     effective = {
         "depth": 4 if rows < _SHALLOW_BELOW_ROWS else 6,
@@ -99,6 +104,9 @@ def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[Encoder | None, Estimat
     wanted = rate = float(effective.pop("learning_rate"))
     waiting = effective.pop("early_stopping_rounds", None)
     loss = _LOSS.get(fold.task) or _REGRESSION_LOSS.get(fold.metric, "RMSE")
+    quantile = quantile_of(fold.metric)
+    if quantile is not None:
+        loss = f"Quantile:alpha={quantile}"
     pools = [
         catboost.Pool(_frame(part), y, cat_features=part.categorical)
         for part, y in ((train, fold.y_train), (valid, fold.y_valid))
@@ -129,7 +137,7 @@ def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[Encoder | None, Estimat
         pace.cut(len(clock.ends))
     estimator = CatboostEstimator(model, fold.is_classification, fold.threads)
     return encoder, estimator, effective | {
-        "generate": generate, "learning_rate": rate, "rounds": model.tree_count_, "early_stopping_rounds": waiting,
+        "generate": generate, "mean": mean, "learning_rate": rate, "rounds": model.tree_count_, "early_stopping_rounds": waiting,
     }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from ..features import FeatureEncoder, Matrix
 from ..metrics import utility
+from .absolute import Aim, aim_of, quantiles
 from .fold import Fold
 
 DEFAULTS: dict[str, Any] = {"n_neighbors": None, "p": 2}
@@ -24,15 +25,18 @@ _MOST_ROWS = 30_000
 class KnnEstimator:
     """The training rows and how many of them vote."""
 
-    def __init__(self, index: NearestNeighbors, y: np.ndarray, n_classes: int, n_neighbors: int) -> None:
+    def __init__(
+        self, index: NearestNeighbors, y: np.ndarray, n_classes: int, n_neighbors: int, aim: Aim | None
+    ) -> None:
         self.index = index
         self.y = y
         self.n_classes = n_classes
         self.n_neighbors = n_neighbors
+        self.aim = aim
 
     def predict_scores(self, matrix: Matrix) -> np.ndarray:
         distances, rows = self.index.kneighbors(matrix.values, self.n_neighbors)
-        return vote(distances, self.y[rows], self.n_classes)
+        return vote(distances, self.y[rows], self.n_classes, self.aim)
 
 
 def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[FeatureEncoder, KnnEstimator, dict[str, Any]]:
@@ -46,18 +50,24 @@ def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[FeatureEncoder, KnnEsti
         fold.notes.append(f"neighbours are looked for among {_MOST_ROWS:,} of the training rows")
     index = NearestNeighbors(p=p, n_jobs=fold.threads).fit(values)
     n_classes = fold.n_classes if fold.is_classification else 0
+    aim = None if fold.is_classification else aim_of(fold.metric, y)
     wanted = parameters["n_neighbors"]
     if wanted is None:
-        wanted = _choose(index, values, y, fold, n_classes)
+        wanted = _choose(index, values, y, fold, n_classes, aim)
     wanted = int(min(max(int(wanted), 1), len(y)))
-    return encoder, KnnEstimator(index, y, n_classes, wanted), {"n_neighbors": wanted, "p": p}
+    return encoder, KnnEstimator(index, y, n_classes, wanted, aim), {"n_neighbors": wanted, "p": p}
 
 
-def vote(distances: np.ndarray, targets: np.ndarray, n_classes: int) -> np.ndarray:
-    """(n, k) distances and targets of neighbours to (n, n_classes) probabilities, or (n,) values when n_classes is 0."""
+def vote(distances: np.ndarray, targets: np.ndarray, n_classes: int, aim: Aim | None = None) -> np.ndarray:
+    """(n, k) distances and targets of neighbours to (n, n_classes) probabilities, or (n,) values when n_classes is 0.
+
+    aim: what values are to be; their mean without one.
+    """
     # The mean distance softens the weights: an exact twin counts much, but does not silence all others.
     weights = 1.0 / (distances + 0.1 * distances.mean(axis=1, keepdims=True) + 1e-6)
     weights /= weights.sum(axis=1, keepdims=True)
+    if aim is not None:
+        return quantiles(targets, weights * aim.weights(targets), aim.quantile)
     if not n_classes:
         return (weights * targets).sum(axis=1)
     votes = np.stack([(weights * (targets == label)).sum(axis=1) for label in range(n_classes)], axis=1)
@@ -66,7 +76,9 @@ def vote(distances: np.ndarray, targets: np.ndarray, n_classes: int) -> np.ndarr
     return (votes * k + 1.0 / n_classes) / (k + 1.0)
 
 
-def _choose(index: NearestNeighbors, values: np.ndarray, y: np.ndarray, fold: Fold, n_classes: int) -> int:
+def _choose(
+    index: NearestNeighbors, values: np.ndarray, y: np.ndarray, fold: Fold, n_classes: int, aim: Aim | None
+) -> int:
     rows = np.random.default_rng(fold.seed).permutation(len(values))[:_CHOICE_ROWS]
     most = min(_CANDIDATES[-1], len(values) - 1)
     if most < 1:
@@ -80,7 +92,7 @@ def _choose(index: NearestNeighbors, values: np.ndarray, y: np.ndarray, fold: Fo
     candidates = [k for k in _CANDIDATES if k < most] + [most]
     metric = fold.metric if not fold.is_classification else "LOG_LOSS"
     values_of = {
-        k: utility(metric, y[rows], vote(distances[:, :k], y[neighbours[:, :k]], n_classes))
+        k: utility(metric, y[rows], vote(distances[:, :k], y[neighbours[:, :k]], n_classes, aim))
         for k in candidates
     }
     return max(candidates, key=lambda k: values_of[k])

@@ -1,23 +1,27 @@
 """LIGHTGBM: gradient-boosted trees with native categories.
 
-Parameters: `generate` (True: columns made from columns too, see generated.py), `rounds` (most rounds), `early_stopping_rounds`
-(None: by rows, see boosting.patience), and any of LightGBM's own by its main name: learning_rate, num_leaves, max_depth,
-min_data_in_leaf, feature_fraction, bagging_fraction, bagging_freq, lambda_l1, lambda_l2, min_gain_to_split, extra_trees,
-path_smooth, cat_smooth, cat_l2, max_bin …
+Parameters: `generate` (True: columns made from columns too, see generated.py), `mean` (True: the mean of values is learnt whatever
+the metric, and adjusted to it afterwards), `rounds` (most rounds), `early_stopping_rounds` (None: by rows, see
+boosting.patience), and any of LightGBM's own by its main name: learning_rate, num_leaves, max_depth, min_data_in_leaf,
+feature_fraction, bagging_fraction, bagging_freq, lambda_l1, lambda_l2, min_gain_to_split, extra_trees, path_smooth, cat_smooth,
+cat_l2, max_bin …
 """
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import lightgbm
 import numpy as np
 
 from ..features import Matrix
+from ..metrics import quantile_of
 from .boosting import EarlyStopping, patience, raised_rate
 from .fold import Encoder, Fold
 
 DEFAULTS: dict[str, Any] = {
     "generate": False,
+    "mean": False,
     "rounds": 10_000,
     "early_stopping_rounds": None,
     "learning_rate": 0.05,
@@ -77,7 +81,8 @@ class LightgbmEstimator:
 def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[Encoder, LightgbmEstimator, dict[str, Any]]:
     """Boost until the validation part stops improving, the rounds end or the deadline passes."""
     effective = dict(parameters)
-    generate = bool(effective.pop("generate"))
+    generate, mean = bool(effective.pop("generate")), bool(effective.pop("mean"))
+    fold = replace(fold, metric="RMSE") if mean and not fold.is_classification else fold
     encoder, train, valid = fold.encode("native", generate)
     rows = len(fold.y_train)
     rounds = int(effective.pop("rounds"))
@@ -97,6 +102,9 @@ def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[Encoder, LightgbmEstima
         "verbosity": -1,
         "feature_pre_filter": False,
     }
+    quantile = quantile_of(fold.metric)
+    if quantile is not None:
+        options |= {"objective": "quantile", "metric": "quantile", "alpha": quantile}
     if fold.task == "MULTICLASS":
         options["num_class"] = fold.n_classes
     names = [f"c{i}" for i in range(train.values.shape[1])]
@@ -116,7 +124,7 @@ def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[Encoder, LightgbmEstima
     text = booster.model_to_string(num_iteration=best)
     estimator = LightgbmEstimator(text, fold.task == "BINARY", fold.threads, booster.free_dataset())
     return encoder, estimator, effective | {
-        "generate": generate, "learning_rate": rate, "rounds": best, "early_stopping_rounds": waiting,
+        "generate": generate, "mean": mean, "learning_rate": rate, "rounds": best, "early_stopping_rounds": waiting,
     }  # fmt: skip
 
 

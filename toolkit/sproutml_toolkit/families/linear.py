@@ -1,6 +1,7 @@
-"""LINEAR: logistic regression or ridge on scaled, one-hot features.
+"""LINEAR: logistic regression, ridge, or a regression of the median or a quantile, on scaled, one-hot features.
 
-Parameters: `C` for classes, `alpha` for values (None: chosen inside the training part, on inner folds), `max_iter`.
+Parameters: `C` for classes, `alpha` for values (None: chosen inside the training part, on inner folds), `max_iter`, `logarithm`
+(None: whether values are learnt as logarithms is chosen too, see logarithm.py).
 """
 
 import warnings
@@ -13,9 +14,11 @@ from sklearn.linear_model import LogisticRegression, Ridge, RidgeCV
 from ..features import FeatureEncoder, Matrix
 from ..metrics import score
 from ..split import deal_folds
+from .absolute import aim_of, fenced, linear_quantile
 from .fold import Fold
+from .logarithm import Logarithm, choose_logarithm
 
-DEFAULTS: dict[str, Any] = {"C": None, "alpha": None, "max_iter": 500}
+DEFAULTS: dict[str, Any] = {"C": None, "alpha": None, "max_iter": 500, "logarithm": None}
 STOPS_EARLY = False
 
 _C = (0.01, 0.05, 0.25, 1.0, 5.0)
@@ -25,15 +28,19 @@ _CHOICE_ROWS = 10_000
 
 
 class LinearEstimator:
-    """A fitted logistic regression or ridge."""
+    """A fitted logistic regression or linear one, of values or of their logarithms."""
 
-    def __init__(self, model: Any, classification: bool) -> None:
+    def __init__(self, model: Any, classification: bool, logarithm: Logarithm | None = None) -> None:
         self.model = model
         self.classification = classification
+        self.logarithm = logarithm
 
     def predict_scores(self, matrix: Matrix) -> np.ndarray:
         values = matrix.values.astype(np.float64)
-        return self.model.predict_proba(values) if self.classification else self.model.predict(values)
+        if self.classification:
+            return self.model.predict_proba(values)
+        answers = self.model.predict(values)
+        return answers if self.logarithm is None else self.logarithm.values(answers)
 
 
 def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[FeatureEncoder, LinearEstimator, dict[str, Any]]:
@@ -41,11 +48,17 @@ def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[FeatureEncoder, LinearE
     encoder, train, _ = fold.encode("dense")
     values = train.values.astype(np.float64)
     if not fold.is_classification:
+        logarithm = choose_logarithm(values, fold, parameters["logarithm"])
+        fold = logarithm.learnt(fold) if logarithm else fold
+        tame = fenced(fold.metric, fold.y_train)
         alpha = parameters["alpha"]
         if alpha is None:
-            alpha = float(RidgeCV(alphas=_ALPHA).fit(values, fold.y_train).alpha_)
-        model = Ridge(alpha=alpha).fit(values, fold.y_train)
-        return encoder, LinearEstimator(model, False), {"alpha": alpha}
+            alpha = float(RidgeCV(alphas=_ALPHA).fit(values, tame).alpha_)
+        model = Ridge(alpha=alpha).fit(values, tame)
+        aim = aim_of(fold.metric, fold.y_train)
+        if aim is not None:
+            model.coef_, model.intercept_ = linear_quantile(values, fold.y_train, aim, alpha, model.coef_, model.intercept_)
+        return encoder, LinearEstimator(model, False, logarithm), {"alpha": alpha, "logarithm": logarithm is not None}
     iterations = int(parameters["max_iter"])
     C = parameters["C"]
     if C is None:

@@ -1,7 +1,7 @@
 """MLP: a small neural network on scaled, one-hot features, stopped at its best epoch on the validation part.
 
 Parameters: `hidden` (list of layer sizes), `alpha` (weight decay), `learning_rate`, `batch_size` (None: by rows), `epochs`,
-`early_stopping_epochs`.
+`early_stopping_epochs`, `logarithm` (None: whether values are learnt as logarithms is chosen, see logarithm.py).
 """
 
 import warnings
@@ -13,7 +13,9 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from ..features import FeatureEncoder, Matrix
 from ..metrics import utility
+from .absolute import fenced
 from .fold import Fold
+from .logarithm import Logarithm, choose_logarithm
 
 DEFAULTS: dict[str, Any] = {
     "hidden": [128, 64],
@@ -22,12 +24,15 @@ DEFAULTS: dict[str, Any] = {
     "batch_size": None,
     "epochs": 200,
     "early_stopping_epochs": 15,
+    "logarithm": None,
 }
 STOPS_EARLY = True
 
 
 class MlpEstimator:
-    """A network; values are learnt with mean 0 and deviation 1 and brought back here."""
+    """A network; values, or their logarithms, are learnt with mean 0 and deviation 1 and brought back here."""
+
+    logarithm: Logarithm | None = None
 
     def __init__(self, network: Any, classification: bool, offset: float, scale: float, low: float, high: float) -> None:
         self.network = network
@@ -38,12 +43,16 @@ class MlpEstimator:
         if self.classification:
             return self.network.predict_proba(matrix.values)
         # A network far from its data can say anything: keep a margin around what training saw.
-        return np.clip(self.network.predict(matrix.values) * self.scale + self.offset, self.low, self.high)
+        answers = np.clip(self.network.predict(matrix.values) * self.scale + self.offset, self.low, self.high)
+        return answers if self.logarithm is None else self.logarithm.values(answers)
 
 
 def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[FeatureEncoder, MlpEstimator, dict[str, Any]]:
     """Train epoch by epoch; keep the weights of the best one."""
     encoder, train, valid = fold.encode("dense")
+    logarithm = choose_logarithm(train.values, fold, parameters["logarithm"])
+    fold = logarithm.learnt(fold) if logarithm else fold
+    learnt = fold.y_train if fold.is_classification else fenced(fold.metric, fold.y_train)
     rows = len(fold.y_train)
     batch = int(parameters["batch_size"] or min(max(rows // 50, 16), 256))
     options = {
@@ -55,12 +64,12 @@ def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[FeatureEncoder, MlpEsti
     }
     offset, scale, low, high = 0.0, 1.0, 0.0, 0.0
     if not fold.is_classification:
-        offset, scale = float(fold.y_train.mean()), float(fold.y_train.std()) or 1.0
-        margin = 0.1 * float(np.ptp(fold.y_train))
-        low, high = float(fold.y_train.min()) - margin, float(fold.y_train.max()) + margin
+        offset, scale = float(learnt.mean()), float(learnt.std()) or 1.0
+        margin = 0.1 * float(np.ptp(learnt))
+        low, high = float(learnt.min()) - margin, float(learnt.max()) + margin
     network = (MLPClassifier if fold.is_classification else MLPRegressor)(**options)
     estimator = MlpEstimator(network, fold.is_classification, offset, scale, low, high)
-    target = fold.y_train if fold.is_classification else (fold.y_train - offset) / scale
+    target = learnt if fold.is_classification else (learnt - offset) / scale
     metric = "LOG_LOSS" if fold.is_classification else fold.metric
 
     best, best_epoch, best_weights = -np.inf, 0, None
@@ -87,4 +96,8 @@ def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[FeatureEncoder, MlpEsti
         network.coefs_, network.intercepts_ = best_weights[:layers], best_weights[layers:]
     # The optimizer's moments are twice the weights, and of use to further training only.
     network._optimizer = None
-    return encoder, estimator, dict(parameters) | {"batch_size": batch, "epochs": epoch + 1 if fold.exact else best_epoch + 1}
+    estimator.logarithm = logarithm
+    epochs = epoch + 1 if fold.exact else best_epoch + 1
+    return encoder, estimator, dict(parameters) | {
+        "batch_size": batch, "epochs": epochs, "logarithm": logarithm is not None,
+    }  # fmt: skip

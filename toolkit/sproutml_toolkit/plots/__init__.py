@@ -15,12 +15,12 @@ __all__ = ["Plot", "dark_rules", "feature_importance", "partial_dependence", "qu
 
 
 def quality_plots(
-    classes: list[str] | None, target: str, y: np.ndarray, scores: np.ndarray, weighed: np.ndarray, rows: str
+    classes: list[str] | None, target: str, y: np.ndarray, scores: np.ndarray, weighed: np.ndarray, rows: str, quantile: float | None
 ) -> list[Plot]:
     """What the task's reader looks at first, in order. `y` and `scores` as in `metrics`, `weighed` the scores by the rule for
-    labels; `rows` names them in words."""
+    labels; `rows` names them in words. quantile: what PINBALL asked for; None of another metric."""
     if classes is None:
-        return [predicted_against_actual(y, scores, target, rows), residuals(y, scores, target, rows)]
+        return [predicted_against_actual(y, scores, target, rows, quantile), residuals(y, scores, target, rows, quantile)]
     drawn: list[Any] = [
         confusion_matrix(y, labels(weighed), classes, rows),
         roc_curves(y, scores, classes, rows),

@@ -1,18 +1,20 @@
 """Where a regressor is right and wrong: predicted against actual values, and what is left over.
 
-Everywhere `y` and `predicted` are (n,) in the target's units; `rows` says in words which rows these are.
+Everywhere `y` and `predicted` are (n,) in the target's units; `rows` says in words which rows these are; `quantile` is the share
+of values that predictions are to lie above, None where they are to be exact.
 """
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from ..metrics import share_below
 from .svg import ACCENT, BLUE, MUTED, Plot, axes, label, to_svg
 
 _MOST_POINTS = 1500
 
 
-def predicted_against_actual(y: np.ndarray, predicted: np.ndarray, target: str, rows: str) -> Plot:
+def predicted_against_actual(y: np.ndarray, predicted: np.ndarray, target: str, rows: str, quantile: float | None) -> Plot:
     """A point per row (a fair sample of many) around the line of perfect prediction."""
     drawn = _sample(len(y))
     low, high = _range_of(np.concatenate([y, predicted]))
@@ -23,11 +25,12 @@ def predicted_against_actual(y: np.ndarray, predicted: np.ndarray, target: str, 
         correlation = np.corrcoef(y, predicted)[0, 1] if np.std(y) > 0 and np.std(predicted) > 0 else 0.0
         alt = f"Predicted against actual {label(target)} for {len(y):,} {rows}; correlation {correlation:.3f}."
         svg = to_svg(figure, "predicted-vs-actual", "Predicted and actual", alt)
-    reading = f"Each dot is a row; on the dashes the prediction is exact. {_drawn_words(len(y), len(drawn))}"
+    goal = "" if quantile is None else f"{quantile:.3g} of all dots are to lie on or above them; {share_below(y, predicted):.3f} do. "
+    reading = f"Each dot is a row; on the dashes the prediction is exact. {goal}{_drawn_words(len(y), len(drawn))}"
     return Plot("predicted-vs-actual", "Predicted and actual", reading.strip(), alt, svg)
 
 
-def residuals(y: np.ndarray, predicted: np.ndarray, target: str, rows: str) -> Plot:
+def residuals(y: np.ndarray, predicted: np.ndarray, target: str, rows: str, quantile: float | None) -> Plot:
     """Actual minus predicted over the predicted value, with the median and the middle 80% per tenth of the rows."""
     left_over = y - predicted
     drawn = _sample(len(y))
@@ -46,8 +49,13 @@ def residuals(y: np.ndarray, predicted: np.ndarray, target: str, rows: str) -> P
             f"four in five within {inside:.4g} of the actual value."
         )
         svg = to_svg(figure, "residuals", "Residuals", alt)
+    steadily = (
+        "A blue line away from the dashes means the model is steadily too high or too low there"
+        if quantile is None
+        else "The blue line, the median, is to lie off the dashes, and further where values scatter more"
+    )
     reading = (
-        "How far off each prediction is. A blue line away from the dashes means the model is steadily too high or too low there; "
+        f"How far off each prediction is. {steadily}; "
         f"the band holds the middle 80%. {_drawn_words(len(y), len(drawn))}"
     )
     return Plot("residuals", "Residuals", reading.strip(), alt, svg)

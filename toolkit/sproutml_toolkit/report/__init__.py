@@ -66,7 +66,7 @@ def _draw(findings: Findings) -> page.Plots:
     metric = words.METRIC_NAMES[findings.metric]
     importances, dependence = findings.evaluation["importances"], findings.evaluation["partialDependence"]
     return page.Plots(
-        quality=plots.quality_plots(findings.classes, findings.target, y, scores, weighed, rows),
+        quality=plots.quality_plots(findings.classes, findings.target, y, scores, weighed, rows, findings.profile["quantile"]),
         importance=plots.feature_importance(importances, metric, "sealed rows") if importances else None,
         dependence=plots.partial_dependence(dependence, findings.target, explained.answer_words(findings)) if dependence else None,
         history=plots.score_over_time(findings.history, metric, is_lower_better(findings.metric)),
@@ -89,6 +89,7 @@ def _metrics(findings: Findings, saved: list[models.ModelFile]) -> dict[str, Any
         "interval": {**interval, "level": 0.95, "resamples": evaluation["resamples"]} if interval else None,
         "baseline": evaluation["baseline"],
         "gap": evaluation["gap"],
+        "coverage": evaluation["coverage"],
         "rows": {"train": len(findings.train), "holdout": len(findings.holdout) if findings.holdout is not None else 0},
         "importances": evaluation["importances"],
         "partialDependence": evaluation["partialDependence"],

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from .. import workspace
-from ..metrics import score
+from ..metrics import metric_of, score
 from ..model import FittedModel, load_model, save_model
 from ..refit import FAST_MODEL
 from . import words
@@ -98,7 +98,7 @@ def _beside(ratio: float, better: str, worse: str, alike: str) -> str:
 def _holdout_score(findings: Findings, model: FittedModel) -> float | None:
     if findings.holdout is None:
         return None
-    value = score(findings.metric, findings.holdout.y, model.weighed(model.predict_scores(findings.holdout.X)))
+    value = score(metric_of(findings.profile), findings.holdout.y, model.weighed(model.predict_scores(findings.holdout.X)))
     return None if value is None or not np.isfinite(value) else float(value)
 
 

@@ -82,7 +82,8 @@ def write_metrics(path: Path, facts: dict[str, Any]) -> None:
 
     version, task, metric, lowerIsBetter, target, classes; labelRule (see model.rule_facts) or null; trial {id, name, family, score, foldScores}; validation {METRIC: value};
     holdout {METRIC: value} or null; interval {low, high, level, resamples} or null, of `metric` on the holdout; baseline
-    {validation, holdout}; gap; rows {train, holdout}; importances, worstSlices, warnings as `evaluate` gives them;
+    {validation, holdout}; gap; coverage {wanted, validation, holdout} of PINBALL, else null; rows {train, holdout}; importances,
+    worstSlices, warnings as `evaluate` gives them;
     partialDependence (see dependence.Dependence), learningCurve (see learning_curve.LearningCurve), twins (see twins.Twins) and drift
     (see file_order.Drift; of the sealed rows beside earlier ones), each or null; models [{file, trial, holdout, bytes, microsPerRow}] (see
     models.ModelFile; empty when there is one file alone); timings [{id, name, fitSeconds, predictMicrosPerRow}] of the leaderboard's

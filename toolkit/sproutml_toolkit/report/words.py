@@ -20,6 +20,7 @@ METRIC_NAMES = {
     "MEDIAN_AE": "median absolute error",
     "MAPE": "MAPE",
     "RMSLE": "RMSLE",
+    "PINBALL": "pinball loss",
     "R2": "R²",
 }
 
@@ -37,6 +38,7 @@ METRIC_MEANINGS = {
     "MEDIAN_AE": "Half of all errors are smaller than this, in the target's units.",
     "MAPE": "The average error as a share of the real value.",
     "RMSLE": "The typical error as a ratio: 0.1 is about 10%.",
+    "PINBALL": "The average error, where values on the rarer side of the asked quantile weigh more. 0 is perfect.",
     "R2": "The share of the target's variation that the model explains. 0 is the mean, 1 is perfect.",
 }
 
@@ -110,7 +112,7 @@ def summary(profile: dict[str, Any], evaluation: dict[str, Any], best_name: str,
     if floor is not None:
         beside.append(f"baseline {score_text(metric, floor)}")
     second += f" ({'; '.join(beside)})." if beside else "."
-    sentences = [first, second, plain_meaning(metric, value, floor, target)]
+    sentences = [first, second, plain_meaning(metric, value, floor, target), coverage_words(evaluation, target)]
     if any(warning["code"] in _AGAINST for warning in evaluation["warnings"]):
         sentences.append("That is not clearly better than the baseline.")
     return " ".join(sentence for sentence in sentences if sentence)
@@ -173,11 +175,23 @@ def plain_meaning(metric: str, value: float | None, floor: float | None, target:
         beside = f", {1 - value / floor:.0%} less than always answering the median" if floor and value < 0.995 * floor else ""
         kind = {"RMSE": "A typical error is", "MAE": "Errors average", "MEDIAN_AE": "Half of all errors are below"}[metric]
         return f"{kind} {number(value)} in the units of {target}{beside}."
+    if metric == "PINBALL":
+        return f"That is {1 - value / floor:.0%} less than one number for all rows." if floor and value < 0.995 * floor else ""
     if metric in ("MAPE", "RMSLE"):
         return f"Predictions are typically off by about {(value if metric == 'MAPE' else math.expm1(value)):.1%} of the real value."
     if metric == "R2":
         return f"It explains {max(value, 0):.0%} of what makes {target} vary."
     return f"0 is worthless and 1 is perfect{f'; the baseline gets {score_text(metric, floor)}' if floor is not None else ''}."
+
+
+def coverage_words(evaluation: dict[str, Any], target: str) -> str:
+    """How often a quantile lies above the value, as it should or not; nothing for another metric."""
+    coverage = evaluation.get("coverage")
+    if coverage is None:
+        return ""
+    sealed = coverage["holdout"] is not None
+    share, where = coverage["holdout" if sealed else "validation"], "sealed rows" if sealed else "validation rows"
+    return f"Its answers are to lie at or above {target} in {percent(coverage['wanted'])} of rows, and do in {percent(share)} of the {where}."
 
 
 def verdict(evaluation: dict[str, Any], train_rows: int) -> Verdict:
