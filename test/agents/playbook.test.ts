@@ -13,7 +13,14 @@ const answered = (name: string, result: unknown, input: unknown = {}): ViewCall 
   input,
   answer: { ok: true, result },
 });
-const small = { metric: 'RMSE', rows: 500, timeBudgetSeconds: 60, secondsLeft: 60, parallel: 2, trialsLeft: null };
+const small = {
+  metric: 'RMSE',
+  rows: 500,
+  timeBudgetSeconds: 60,
+  secondsLeft: 60,
+  parallel: 2,
+  trialsLeft: null,
+};
 const families = (portfolio: ReturnType<typeof choosePortfolio>) =>
   new Set(portfolio.flatMap(({ trials }) => trials.map(({ family }) => family)));
 
