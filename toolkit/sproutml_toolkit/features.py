@@ -168,7 +168,7 @@ class FeatureEncoder:
 
 class _Scaler:
     """Medians for gaps and a flag for each column that has some; every continuous column standardized, and once more
-    by quantiles to a normal shape, which tames long tails. Flags and one-hots stay 0 and 1."""
+    by quantiles to a normal shape, which tames long tails. Columns of two values, as flags and one-hots are, become 0 and 1."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -182,6 +182,9 @@ class _Scaler:
         )
         filled = np.where(known, values, self.medians)
         self.continuous = np.array([len(np.unique(filled[:, i])) > 2 for i in range(values.shape[1])], dtype=bool)
+        pairs = filled[:, ~self.continuous]
+        self.low, self.span = pairs.min(axis=0), np.ptp(pairs, axis=0)
+        self.span[self.span == 0] = 1.0
         if self.continuous.any():
             quantiles = int(min(max(len(values) // 30, 10), 1_000, len(values)))
             self.shape = QuantileTransformer(
@@ -196,6 +199,8 @@ class _Scaler:
         filled = np.where(known, values, self.medians)
         flags = (~known[:, self.gappy]).astype(np.float32)
         result = filled.copy()
+        # Two years are far from 0, and a third one is no further from them than they are from each other.
+        result[:, ~self.continuous] = np.clip((filled[:, ~self.continuous] - self.low) / self.span, -1.0, 2.0)
         extra = np.empty((len(values), 0), dtype=np.float32)
         if self.continuous.any():
             part = filled[:, self.continuous]

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from job_folder import JobFolder, code_of
 from sproutml_toolkit import workspace
@@ -95,8 +96,6 @@ def test_target_encoding_of_a_training_row_does_not_know_its_own_target(job: Job
     """A column that names each row once says nothing: its encoding must not follow the target."""
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, 300)
-    import pandas as pd
-
     X = pd.DataFrame({"id": [f"row {i}" for i in range(300)]}, dtype=object)
     encoder = FeatureEncoder([{"name": "id", "kind": "category"}], "ordinal", "BINARY", 0)
     encoded = encoder.fit_transform(X, y).values[:, -1]
@@ -166,3 +165,17 @@ def test_where_time_is_a_guard_rail_more_threads_change_nothing_but_the_time(lon
     ]
     assert results[0]["foldScores"] == results[1]["foldScores"]
     assert np.array_equal(long.trial("1").oof, long.trial("3").oof)
+
+
+def test_two_far_values_are_no_larger_to_a_network_than_any_other_column() -> None:
+    """A date within two years was 2011 or 2012 beside columns around 0, and networks learnt nothing else of the table."""
+    dates = pd.Series(pd.to_datetime(["2011-12-30", "2012-01-02"] * 20))
+    two, three = np.array([5e6, 7e6] * 20), np.array([1.0, 2.0, 9.0, 4.0] * 10)
+    kinds = [("when", "date parts"), ("two", "number"), ("three", "number")]
+    encoder = FeatureEncoder([{"name": name, "kind": kind} for name, kind in kinds], "dense", "REGRESSION", 0)
+    train = encoder.fit_transform(pd.DataFrame({"when": dates, "two": two, "three": three}), three)
+    assert np.abs(train.values).max() <= 5
+    years = train.values[:, encoder.names.index("when year")]
+    assert set(years) == {0.0, 1.0}
+    later = pd.DataFrame({"when": pd.to_datetime(["2013-01-01", "2040-01-01"]), "two": [1e9, np.nan], "three": [3.0, 3.0]})
+    assert np.abs(encoder.transform(later).values).max() <= 5
