@@ -9,10 +9,12 @@ import pandas as pd
 
 from .wire import ToolkitError, emit_log
 
-# Up to this many bytes every cell is read as text, so that codes such as 007 are seen wherever they stand. Beyond it the
-# parser types numbers as it reads (8 bytes a cell instead of 60), and codes are looked for in the first rows only.
+# Up to this many bytes every cell is read as text, so that codes such as 007 are seen wherever they stand. Beyond it, and
+# where the first rows alone have this many cells, the parser types numbers as it reads (8 bytes a cell instead of 60, and a
+# tenth of the time), and codes are looked for in the first rows only.
 _TEXT_BYTES = 48 * 1024 * 1024
-_SAMPLE_ROWS = 20_000
+_TEXT_CELLS = 2_000_000
+_SAMPLE_ROWS, _FEWEST_SAMPLE_ROWS = 20_000, 200
 
 # What people write for "no value", compared in lower case. `-`, `.` and `none` count in features; in a text target they
 # may be a class, so there only the first line counts.
@@ -70,15 +72,17 @@ def _read(path: Path, delimiter: str, encoding: str, compression: str | None) ->
         "dtype": object,
     }
     try:
-        head = pd.read_csv(path, nrows=_SAMPLE_ROWS + 1, **options)
+        first = pd.read_csv(path, nrows=1, **options)
+        sample = max(min(_SAMPLE_ROWS, _TEXT_CELLS // first.shape[1]), _FEWEST_SAMPLE_ROWS)
+        head = pd.read_csv(path, nrows=sample + 1, **options)
         header = column_names([str(cell) for cell in head.iloc[0]])
         if len(head) == 1:
             raise ToolkitError(
                 "HEADER_ONLY", "the file has a header and no rows below it", "Upload a file with at least ten rows of data."
             )
-        if len(head) <= _SAMPLE_ROWS:
+        if len(head) <= sample:
             table = head.iloc[1:].reset_index(drop=True)
-        elif path.stat().st_size <= _TEXT_BYTES // (4 if compression else 1):
+        elif sample == _SAMPLE_ROWS and path.stat().st_size <= _TEXT_BYTES // (4 if compression else 1):
             table = pd.read_csv(path, **options).iloc[1:].reset_index(drop=True)
         else:
             table = _read_large(path, options, head)
@@ -99,11 +103,7 @@ def _read(path: Path, delimiter: str, encoding: str, compression: str | None) ->
 def _read_large(path: Path, options: dict, head: pd.DataFrame) -> pd.DataFrame:
     """Let the parser type the columns, save those whose first rows hold codes with leading zeros."""
     body = head.iloc[1:]
-    codes = {
-        position: object
-        for position in range(body.shape[1])
-        if body[position].str.fullmatch(r"\s*0\d+\s*").any()
-    }
+    codes = {position: object for position in range(body.shape[1]) if _holds_codes(body[position])}
     missing = sorted({form for token in LOOSE_MISSING for form in (token, token.upper(), token.title())})
     with warnings.catch_warnings():
         # With index_col=False a row that is too long is cut with a warning: to us it is an error.
@@ -121,6 +121,12 @@ def _read_large(path: Path, options: dict, head: pd.DataFrame) -> pd.DataFrame:
                 "low_memory": False,
             },
         )
+
+
+def _holds_codes(cells: pd.Series) -> bool:
+    """Whether any cell (str) is digits with a zero in front."""
+    bare = (cell.strip() for cell in cells)
+    return any(cell[:1] == "0" and len(cell) > 1 and cell.isdecimal() for cell in bare)
 
 
 def _refuse_unreadable(path: Path, compression: str | None) -> None:
