@@ -15,6 +15,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import QuantileTransformer, TargetEncoder
 
+from .screening import kept_width, strengths
 from .split import deal_folds
 
 FORMS = ("native", "ordinal", "dense")
@@ -67,7 +68,8 @@ class FeatureEncoder:
         """Learn from the training rows and return their matrix."""
         for column in self._columns:
             self._fit_column(column, X[column.name])
-        blocks, names, categorical = self._blocks(X)
+        parts = self._screened(self._parts(X), y)
+        blocks, names, categorical = self._blocks(parts)
         large = self._large_categories(X)
         if large is not None and len(np.unique(y)) > 1:
             self._target_encoder = TargetEncoder(
@@ -82,7 +84,7 @@ class FeatureEncoder:
 
     def transform(self, X: pd.DataFrame) -> Matrix:
         """The matrix of other rows; categories not seen in training count as missing, their frequency is 0."""
-        blocks, _, categorical = self._blocks(X)
+        blocks, _, categorical = self._blocks(self._parts(X))
         if self._target_encoder is not None:
             blocks.append(self._target_encoder.transform(self._large_categories(X)))
         return self._finish(blocks, categorical, fit=False)
@@ -121,23 +123,40 @@ class FeatureEncoder:
         if width >= 1:
             column.components = TruncatedSVD(width, n_iter=3, random_state=self.seed).fit(tfidf)
 
-    def _blocks(self, X: pd.DataFrame) -> tuple[list[np.ndarray], list[str], list[int]]:
+    def _parts(self, X: pd.DataFrame) -> list[tuple[np.ndarray, list[str]]]:
+        """For each column its (n, width) numbers and what they are."""
+        return [self._part(column, X[column.name]) for column in self._columns]
+
+    def _part(self, column: _Column, values: pd.Series) -> tuple[np.ndarray, list[str]]:
+        if column.kind in ("number", "flag"):
+            return values.to_numpy(dtype=float)[:, None], [""]
+        if column.kind == "date parts":
+            return _date_parts(values)
+        if column.kind == "text":
+            return _text_parts(column, values)
+        return self._category_parts(column, values)
+
+    def _screened(self, parts: list[tuple[np.ndarray, list[str]]], y: np.ndarray) -> list[tuple[np.ndarray, list[str]]]:
+        """The parts of the columns that are kept, all but on very wide tables; the others are forgotten."""
+        widths = np.array([block.shape[1] for block, _ in parts])
+        most = kept_width(int(widths.sum()), len(y))
+        if most >= widths.sum():
+            return parts
+        found = strengths(np.column_stack([block for block, _ in parts]).astype(np.float32), y, self.task, self.seed)
+        strongest = np.maximum.reduceat(found, np.cumsum(widths) - widths)
+        order = np.argsort(-strongest, kind="stable")
+        kept = np.sort(order[np.cumsum(widths[order]) <= most])
+        self._columns = [self._columns[place] for place in kept]
+        return [parts[place] for place in kept]
+
+    def _blocks(self, parts: list[tuple[np.ndarray, list[str]]]) -> tuple[list[np.ndarray], list[str], list[int]]:
+        """The parts' numbers, their names, and which positions hold category codes."""
         blocks: list[np.ndarray] = []
         names: list[str] = []
         categorical: list[int] = []
-        for column in self._columns:
-            values = X[column.name]
-            if column.kind in ("number", "flag"):
-                block = values.to_numpy(dtype=float)[:, None]
-                labels = [""]
-            elif column.kind == "date parts":
-                block, labels = _date_parts(values)
-            elif column.kind == "text":
-                block, labels = _text_parts(column, values)
-            else:
-                if self.form == "native":
-                    categorical.append(sum(part.shape[1] for part in blocks))
-                block, labels = self._category_parts(column, values)
+        for column, (block, labels) in zip(self._columns, parts, strict=True):
+            if column.kind == "category" and self.form == "native":
+                categorical.append(len(names))
             blocks.append(block)
             names.extend(f"{column.name} {label}".strip() for label in labels)
         return blocks, names, categorical
