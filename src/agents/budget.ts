@@ -40,6 +40,9 @@ const LEAST_REFIT_SECONDS = 0.3;
 const REPORT_SECONDS = 2;
 /** Of the search's time, on one core of two: with less, big tables get no strong model; with more, too few kinds. */
 const LARGEST_SHARE = 0.3;
+/** Of the time left, for the first model: boosting ends after the one, and its process after all but the other. */
+const FIRST_MODEL_SHARE = 0.4;
+const LEFT_AFTER_FIRST_MODEL = 0.15;
 
 /**
  * The job's wall clock, and what may still be started on it. Seconds throughout.
@@ -130,6 +133,16 @@ export class Budget {
     const fair = this.#maxTrials === null ? 0 : Math.min(1, this.#cpus / this.#maxTrials);
     const share = (this.total - this.reserve) * Math.max(fair, LARGEST_SHARE * Math.min(1, this.#cpus / 2));
     return Math.max(1, Math.min(this.leftFor(keepFree), Math.max(share, 5)));
+  }
+
+  /** The time for the model without which there is no result: part of what is kept back, too. */
+  get firstModelLimit(): number {
+    return Math.max(this.trialLimit(0), this.left * FIRST_MODEL_SHARE);
+  }
+
+  /** After so long even the first model is given up, for what is left is needed to make a result of another. */
+  get firstModelTimeout(): number {
+    return Math.max(this.firstModelLimit * 1.25 + 5, this.left * (1 - LEFT_AFTER_FIRST_MODEL));
   }
 
   /** Limit for the work that turns the best so far into a result; it is granted even past the deadline. */

@@ -17,6 +17,7 @@ from sklearn.preprocessing import QuantileTransformer, TargetEncoder
 
 from .screening import kept_width, strengths
 from .split import deal_folds
+from .texts import WordTopics, is_large
 
 FORMS = ("native", "ordinal", "dense")
 _SMALL_CARDINALITY = 10
@@ -46,6 +47,7 @@ class _Column:
     frequencies: np.ndarray | None = None
     vectorizer: TfidfVectorizer | None = None
     components: TruncatedSVD | None = None
+    topics: WordTopics | None = None
 
 
 class FeatureEncoder:
@@ -109,6 +111,9 @@ class FeatureEncoder:
             self._fit_text(column, values)
 
     def _fit_text(self, column: _Column, values: pd.Series) -> None:
+        if is_large(values):
+            column.topics = WordTopics(_TEXT_COMPONENTS, self.seed).fit(values)
+            return
         texts = values.fillna("").astype(str)
         vectorizer = TfidfVectorizer(
             max_features=5_000, min_df=2 if len(texts) < 10_000 else 5, ngram_range=(1, 2), sublinear_tf=True, dtype=np.float32
@@ -240,9 +245,12 @@ def _date_parts(values: pd.Series) -> tuple[np.ndarray, list[str]]:
 
 
 def _text_parts(column: _Column, values: pd.Series) -> tuple[np.ndarray, list[str]]:
+    labels = ["length", "words"]
+    if column.topics is not None:
+        block = column.topics.transform(values)
+        return block, labels + [f"topic {i + 1}" for i in range(block.shape[1] - 2)]
     texts = values.fillna("").astype(str)
     lengths = np.column_stack([texts.str.len().to_numpy(float), texts.str.split().str.len().to_numpy(float)])
-    labels = ["length", "words"]
     if column.components is None or column.vectorizer is None:
         return lengths, labels
     topics = column.components.transform(column.vectorizer.transform(texts))

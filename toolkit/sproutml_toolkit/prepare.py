@@ -5,6 +5,7 @@ from typing import Any
 from . import workspace
 from .doubts import look_for_doubts
 from .screening import kept_width
+from .texts import count_ahead
 from .wire import emit_progress
 
 _SMALL_CARDINALITY = 10
@@ -62,6 +63,9 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
             f"{width:,} numbers a row are too many for {len(train):,} rows and this time: each fold's models use the {kept:,} or "
             "so that tell most of the target alone, chosen on that fold's training rows."
         )
+    long = count_ahead(train.X, features)
+    if long:
+        decisions.append(f"There is much text in {', '.join(long)}: its single words are counted, without pairs of words.")
     result = {
         "features": features,
         "dropped": dropped,

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from . import workspace
+from . import texts, workspace
 from .adjustment import Adjustment, find_adjustment
 from .calibration import SharpenedModel, find_sharpening
 from .families import baseline, family
@@ -72,6 +72,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     limit = request.get("timeLimitSeconds")
     profile, plan = workspace.load_profile(), workspace.load_plan()
     train, folds = workspace.load_train(), workspace.load_folds()
+    texts.recall(train.X)
     classes = profile["classes"]
 
     base = Fold(

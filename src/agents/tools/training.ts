@@ -54,7 +54,9 @@ export const trainTrial = agentTool({
         if (trial.family !== 'BASELINE') board.trialsStarted += 1;
       },
       async run(io) {
-        const timeLimitSeconds = budget.trialLimit(trial.keepFree);
+        const isFirst = trial.quick && board.best() === null;
+        const timeLimitSeconds = isFirst ? budget.firstModelLimit : budget.trialLimit(trial.keepFree);
+        const timeout = Math.min(timeLimitSeconds * 1.25 + 5, budget.searchLeft + budget.reserve / 2);
         const threads = Math.max(1, Math.floor(team.cpus / team.slots.size));
         const trained = await callToolkit(agent, io, {
           command: 'train',
@@ -70,7 +72,7 @@ export const trainTrial = agentTool({
           result: trainResult,
           label: trial.name,
           // Boosters stop by themselves at the limit; the grace is for finishing the fold and for those that can't.
-          timeoutSeconds: Math.min(timeLimitSeconds * 1.25 + 5, budget.searchLeft + budget.reserve / 2),
+          timeoutSeconds: isFirst ? budget.firstModelTimeout : timeout,
           // What every score is held against costs next to nothing: reaching the goal does not stop it.
           softSignal: trial.family === 'BASELINE' ? team.stopSignal : team.searchSignal,
           noRetry: true,
@@ -115,8 +117,8 @@ function refuse({ team }: AgentContext, trial: TrialRequest): StepError | null {
   if (maxTrials !== null && board.trialsStarted >= maxTrials) {
     return no('MAX_TRIALS_REACHED', `All ${maxTrials} trials are used.`);
   }
-  // The first model is tried whatever the estimate says: something usable beats nothing.
-  if (board.best() === null && trial.quick && budget.searchLeft > 0) return null;
+  // The first model is tried whatever the estimates say: something usable beats nothing.
+  if (board.best() === null && trial.quick && budget.left > 0) return null;
   if (budget.searchLeft === 0) return no('TIME_USED', 'The time for training is used.');
   if (!budget.fits(trial.family, trial.keepFree)) {
     const needed = budget.estimate(trial.family).toFixed(0);
