@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { temporaryFolder } from '../test/server-process.ts';
 import { uploadAndStart, watch } from './client.ts';
-import { SCALE_TABLES, type ScaleTable, writeTable } from './scale-tables.ts';
+import { SCALE_TABLES, writeTable } from './scale-tables.ts';
 import { megabytes, printTable, startServer } from './server.ts';
 
 const SAMPLE_MS = 500;
@@ -32,7 +32,7 @@ try {
     const file = join(folder.path, `${table.name}.csv`);
     const bytes = await writeTable(table, file, values.rows ? Number(values.rows) : table.rows);
     for (const budget of values.budgets?.split(',').map(Number) ?? table.budgets) {
-      rows.push([table.name, `${table.rows} x ${table.columns}`, megabytes(bytes), ...(await measure(table, file, budget))]);
+      rows.push([table.name, `${table.rows} x ${table.columns}`, megabytes(bytes), ...(await measure(file, budget))]);
       console.log(rows.at(-1)?.join('  '));
     }
   }
@@ -45,7 +45,7 @@ printTable(
   rows,
 );
 
-async function measure(table: ScaleTable, file: string, budget: number): Promise<string[]> {
+async function measure(file: string, budget: number): Promise<string[]> {
   const server = await startServer();
   const memory = watchMemory(server.pid);
   try {

@@ -90,7 +90,9 @@ def _read(
     }
     try:
         first = pd.read_csv(path, nrows=1, **options)
-        sample = max(min(_SAMPLE_ROWS, _TEXT_CELLS // first.shape[1]), _FEWEST_SAMPLE_ROWS)
+        columns = first.shape[1]
+        is_wide = columns * _SAMPLE_ROWS > _TEXT_CELLS
+        sample = max(_TEXT_CELLS // columns, _FEWEST_SAMPLE_ROWS) if is_wide else _SAMPLE_ROWS
         head = pd.read_csv(path, nrows=sample + 1, **options)
         header = column_names([str(cell) for cell in head.iloc[0]])
         if len(head) == 1:
@@ -106,7 +108,7 @@ def _read(
             return table, rows
         if len(head) <= sample:
             table = head.iloc[1:].reset_index(drop=True)
-        elif sample == _SAMPLE_ROWS and path.stat().st_size <= _TEXT_BYTES // (4 if compression else 1):
+        elif not is_wide and path.stat().st_size <= _TEXT_BYTES // (4 if compression else 1):
             table = pd.read_csv(path, **options).iloc[1:].reset_index(drop=True)
         else:
             table = _read_large(path, options, head)

@@ -78,7 +78,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     base = Fold(
         X_train=train.X, y_train=train.y, X_valid=train.X, y_valid=train.y,
         task=profile["task"], metric=metric_of(profile), n_classes=len(classes) if classes else 0,
-        features=plan["features"], seed=int(request.get("seed") or 0), threads=threads,
+        features=plan["features"], seed=int(request.get("seed") or 0), threads=threads, most_rows=request.get("mostRows"),
         pace=Pace(GUARD_SLACK if request.get("timeIsGuard") else 1.0),
     )  # fmt: skip
     started = time.monotonic()

@@ -33,7 +33,7 @@ class Fold:
     training has never seen are left out of X_valid; they are scored, but can't steer early stopping.
     exact: there are no validation rows: fit just the rounds or epochs that the parameters say.
     deadline: time.monotonic() at which to stop adding rounds, or None. say: progress within this fold, 0 to 1.
-    pace: what the trial's folds agree on where time is short; one for all of them.
+    pace: what the trial's folds agree on where time is short; one for all of them. most_rows: to train on, None for all.
     """
 
     X_train: pd.DataFrame
@@ -51,6 +51,7 @@ class Fold:
     say: Callable[[float, str], None] = lambda fraction, message: None
     notes: list[str] = field(default_factory=list)
     pace: Pace = field(default_factory=Pace)
+    most_rows: int | None = None
 
     def encode(self, form: str, generate: bool = False) -> tuple[Encoder, Matrix, Matrix]:
         """Fit an encoder on the training rows; return it with the training and validation matrices.
