@@ -38,6 +38,9 @@ const LEFTOVER_REFIT_SHARE = 0.25;
 const LEAST_REFIT_SECONDS = 0.3;
 /** What of the wrap-up is the report's own. */
 const REPORT_SECONDS = 2;
+/** Beyond so many cells they cost less: no more than 50,000 rows are sealed, and explaining looks at some of them. */
+const WRAP_UP_MANY_CELLS = 1_500_000;
+const WRAP_UP_FURTHER_CELLS_PER_SECOND = 1_000_000;
 /** Of the search's time, on one core of two: with less, big tables get no strong model; with more, too few kinds. */
 const LARGEST_SHARE = 0.3;
 /** Of the time left, for the first model: boosting ends after the one, and its process after all but the other. */
@@ -86,7 +89,7 @@ export class Budget {
       WRAP_UP_SECONDS +
       EXPLAINED_MARGIN * this.explanation +
       Math.min(MOST_KEPT_FOR_REFIT, REFIT_SHARE * Math.max(0, this.total - SHORT_SECONDS)) +
-      (rows * features) / WRAP_UP_CELLS_PER_SECOND;
+      wrapUpOfCells(rows * features);
     return Math.min(this.total / 3, wrapUp);
   }
 
@@ -150,3 +153,7 @@ export class Budget {
     return Math.max(30, this.reserve * 3);
   }
 }
+
+const wrapUpOfCells = (cells: number): number =>
+  Math.min(cells, WRAP_UP_MANY_CELLS) / WRAP_UP_CELLS_PER_SECOND +
+  Math.max(0, cells - WRAP_UP_MANY_CELLS) / WRAP_UP_FURTHER_CELLS_PER_SECOND;

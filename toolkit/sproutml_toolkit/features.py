@@ -147,7 +147,8 @@ class FeatureEncoder:
         most = kept_width(int(widths.sum()), len(y))
         if most >= widths.sum():
             return parts
-        found = strengths(np.column_stack([block for block, _ in parts]).astype(np.float32), y, self.task, self.seed)
+        blocks, _, categorical = self._blocks(parts)
+        found = strengths(np.column_stack(blocks).astype(np.float32), categorical, y, self.task, self.seed)
         strongest = np.maximum.reduceat(found, np.cumsum(widths) - widths)
         order = np.argsort(-strongest, kind="stable")
         kept = np.sort(order[np.cumsum(widths[order]) <= most])
