@@ -2,8 +2,9 @@
  * The tables of `bench:scale`: made up, the same on every machine, each with a signal that some of its columns carry.
  * A made-up table tells nothing of accuracy on real ones; here it is size that counts.
  */
-import { createWriteStream } from 'node:fs';
+
 import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
 
 export interface ScaleTable {
@@ -23,18 +24,55 @@ const WORDS = Array.from({ length: 4_000 }, (_, index) => word(index));
 const DAY_ZERO = Date.UTC(2015, 0, 1);
 
 export const SCALE_TABLES: readonly ScaleTable[] = [
-  { name: 'tall', rows: 500_000, columns: 40, what: 'mixed, two classes', budgets: [60, 120, 300], cells: mixed(39, 'binary') },
-  { name: 'wide', rows: 2_000, columns: 5_001, what: 'numbers, regression', budgets: [60, 120], cells: numbers(5_000) },
-  { name: 'wide-mixed', rows: 2_000, columns: 3_301, what: 'mixed, three classes', budgets: [60, 120], cells: mixed(3_300, 'three') },
-  { name: 'long', rows: 5_000_000, columns: 10, what: 'mixed, two classes', budgets: [120, 300], cells: mixed(9, 'binary') },
-  { name: 'texts', rows: 50_000, columns: 8, what: 'three long texts, two classes', budgets: [60, 120], cells: texts() },
+  {
+    name: 'tall',
+    rows: 500_000,
+    columns: 40,
+    what: 'mixed, two classes',
+    budgets: [60, 120, 300],
+    cells: mixed(39, 'binary'),
+  },
+  {
+    name: 'wide',
+    rows: 2_000,
+    columns: 5_001,
+    what: 'numbers, regression',
+    budgets: [60, 120],
+    cells: numbers(5_000),
+  },
+  {
+    name: 'wide-mixed',
+    rows: 2_000,
+    columns: 3_301,
+    what: 'mixed, three classes',
+    budgets: [60, 120],
+    cells: mixed(3_300, 'three'),
+  },
+  {
+    name: 'long',
+    rows: 5_000_000,
+    columns: 10,
+    what: 'mixed, two classes',
+    budgets: [120, 300],
+    cells: mixed(9, 'binary'),
+  },
+  {
+    name: 'texts',
+    rows: 50_000,
+    columns: 8,
+    what: 'three long texts, two classes',
+    budgets: [60, 120],
+    cells: texts(),
+  },
 ];
 
 /** Writes the table as CSV; returns its bytes. `rows` cuts it short. */
 export async function writeTable(table: ScaleTable, file: string, rows = table.rows): Promise<number> {
   const random = randomStream(table.columns * 7_919 + 17);
   const out = createWriteStream(file, { highWaterMark: 4 << 20 });
-  const cells: string[] = Array.from({ length: table.columns }, (_, i) => (i === table.columns - 1 ? 'target' : `c${i}`));
+  const cells: string[] = Array.from({ length: table.columns }, (_, i) =>
+    i === table.columns - 1 ? 'target' : `c${i}`,
+  );
   let block = [cells.join(',')];
   let size = 0;
   for (let row = 0; row < rows; row += 1) {
@@ -84,7 +122,8 @@ function mixed(features: number, target: 'binary' | 'three'): CellWriter {
       }
     }
     const noisy = signal + 1.5 * normal(random);
-    cells[features] = target === 'binary' ? (noisy > 0.8 ? 'yes' : 'no') : noisy < -1 ? 'low' : noisy < 2 ? 'middle' : 'high';
+    cells[features] =
+      target === 'binary' ? (noisy > 0.8 ? 'yes' : 'no') : noisy < -1 ? 'low' : noisy < 2 ? 'middle' : 'high';
   };
 }
 
@@ -110,7 +149,9 @@ function texts(): CellWriter {
       const words: string[] = [];
       for (let place = 0; place < length; place += 1) {
         const isTelling = random() < 0.012;
-        const index = isTelling ? (positive ? 20 : 70) + Math.floor(random() * 50) : Math.floor(random() ** 2 * WORDS.length);
+        const index = isTelling
+          ? (positive ? 20 : 70) + Math.floor(random() * 50)
+          : Math.floor(random() ** 2 * WORDS.length);
         words.push(WORDS[index] ?? '');
       }
       cells[column] = words.join(' ');

@@ -32,7 +32,12 @@ try {
     const file = join(folder.path, `${table.name}.csv`);
     const bytes = await writeTable(table, file, values.rows ? Number(values.rows) : table.rows);
     for (const budget of values.budgets?.split(',').map(Number) ?? table.budgets) {
-      rows.push([table.name, `${table.rows} x ${table.columns}`, megabytes(bytes), ...(await measure(file, budget))]);
+      rows.push([
+        table.name,
+        `${table.rows} x ${table.columns}`,
+        megabytes(bytes),
+        ...(await measure(file, budget)),
+      ]);
       console.log(rows.at(-1)?.join('  '));
     }
   }
@@ -41,7 +46,20 @@ try {
 }
 printTable(
   'jobs on large tables',
-  ['table', 'size', 'MB', 'budget s', 'wall s', 'over s', 'peak MB', 'trials', 'baseline', 'validation', 'holdout', 'end'],
+  [
+    'table',
+    'size',
+    'MB',
+    'budget s',
+    'wall s',
+    'over s',
+    'peak MB',
+    'trials',
+    'baseline',
+    'validation',
+    'holdout',
+    'end',
+  ],
   rows,
 );
 
@@ -66,7 +84,9 @@ async function measure(file: string, budget: number): Promise<string[]> {
       if (event.__typename === 'TrialFinished') trials += 1;
       if (values.steps && event.__typename === 'StepFinished') {
         const peak = megabytes(memory.peak());
-        console.log(`${wall.toFixed(1).padStart(8)}  ${(event.seconds ?? 0).toFixed(1).padStart(6)} s  ${event.step}  ${peak} MB`);
+        console.log(
+          `${wall.toFixed(1).padStart(8)}  ${(event.seconds ?? 0).toFixed(1).padStart(6)} s  ${event.step}  ${peak} MB`,
+        );
       }
       end = job.failure?.code ?? job.status;
       result = job.result;
@@ -77,7 +97,9 @@ async function measure(file: string, budget: number): Promise<string[]> {
       Math.max(0, wall - budget).toFixed(1),
       megabytes(memory.peak()),
       String(trials),
-      ...[result?.baselineScore, result?.validationScore, result?.holdoutScore].map((score) => score?.toFixed(4) ?? '-'),
+      ...[result?.baselineScore, result?.validationScore, result?.holdoutScore].map(
+        (score) => score?.toFixed(4) ?? '-',
+      ),
       end,
     ];
   } catch (error) {
@@ -95,12 +117,20 @@ function watchMemory(pid: number): { peak(): number; stop(): void } {
   const look = async (): Promise<void> => {
     while (!isOver) {
       const sizes = await Promise.all((await tree(pid)).map(proportionalBytes));
-      peak = Math.max(peak, sizes.reduce((sum, size) => sum + size, 0));
+      peak = Math.max(
+        peak,
+        sizes.reduce((sum, size) => sum + size, 0),
+      );
       await new Promise((resolve) => setTimeout(resolve, SAMPLE_MS));
     }
   };
   void look();
-  return { peak: () => peak, stop: () => void (isOver = true) };
+  return {
+    peak: () => peak,
+    stop() {
+      isOver = true;
+    },
+  };
 }
 
 /** A process and its descendants. */
