@@ -2,6 +2,8 @@
 
 import numpy as np
 
+_FEWEST_ROWS = 2_000
+
 
 def target_order(y: np.ndarray, seed: int) -> np.ndarray:
     """(n,) row positions by target; rows of one target in a random order."""
@@ -11,3 +13,10 @@ def target_order(y: np.ndarray, seed: int) -> np.ndarray:
 def evenly_spaced(rows: int, count: int) -> np.ndarray:
     """(count,) positions among `rows`, each in the middle of its stretch. `count` is at most `rows`."""
     return ((np.arange(count) + 0.5) / count * rows).astype(int)
+
+
+def fewer_rows(most: int, rows: int, took: float, left: float) -> int:
+    """How many rows, at most `most` of `rows` and no fewer than 2,000, to learn from next, when learning from those took `took`
+    seconds and the next turn may take `left`."""
+    learnt = min(most, rows)
+    return most if took <= left else min(learnt, max(int(learnt * left / took), _FEWEST_ROWS))

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from job_folder import JobFolder
-from sproutml_toolkit import features, screening, split, table, table_sample, texts, workspace
+from sproutml_toolkit import features, sampling, screening, split, table, table_sample, texts, workspace
 from sproutml_toolkit.features import FeatureEncoder
 from sproutml_toolkit.table import read_rows, read_table
 
@@ -144,3 +144,17 @@ def test_large_text_and_small_text_have_columns_of_the_same_kind(monkeypatch: py
         assert encoder.names[:3] == ["s length", "s words", "s topic 1"]
     assert np.array_equal(frames[0].values[:, :1], frames[1].values[:, :1])
     assert features._TEXT_COMPONENTS >= frames[1].values.shape[1] - 2
+
+
+def test_a_first_look_learns_from_fewer_rows_and_says_so(job: JobFolder) -> None:
+    job.write_rows(["a", "y"], [[value, "pq"[int(value > 0)]] for value in RNG.normal(size=1_200).round(4)]).ready("y")
+    notes = job.train("t", "LIGHTGBM", params={"rounds": 5}, mostRows=300)["notes"]
+    assert any("300 of each fold's" in note for note in notes)
+    assert not job.train("u", "LIGHTGBM", params={"rounds": 5}, mostRows=100_000)["notes"]
+
+
+def test_a_late_first_look_goes_on_with_fewer_rows() -> None:
+    assert sampling.fewer_rows(100_000, 32_000, took=1.0, left=2.0) == 100_000
+    assert sampling.fewer_rows(100_000, 32_000, took=8.0, left=2.0) == 8_000
+    assert sampling.fewer_rows(100_000, 32_000, took=80.0, left=0.0) == 2_000
+    assert sampling.fewer_rows(100_000, 1_000, took=80.0, left=1.0) == 1_000
