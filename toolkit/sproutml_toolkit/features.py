@@ -17,7 +17,7 @@ from sklearn.preprocessing import QuantileTransformer, TargetEncoder
 
 from .screening import kept_width, strengths
 from .split import deal_folds
-from .texts import WordTopics, is_large
+from .texts import WordTopics
 
 FORMS = ("native", "ordinal", "dense")
 _SMALL_CARDINALITY = 10
@@ -43,6 +43,7 @@ class _Column:
 
     name: str
     kind: str
+    counted: bool = False
     categories: dict[str, int] = field(default_factory=dict)
     frequencies: np.ndarray | None = None
     vectorizer: TfidfVectorizer | None = None
@@ -53,7 +54,7 @@ class _Column:
 class FeatureEncoder:
     """Fits on (X, y) of a fold's training part, then turns any rows of the same schema into a Matrix.
 
-    features: the plan's entries (name, kind). form: one of FORMS. `y` is used by the target encoding of large
+    features: the plan's entries (name, kind, counted: see texts). form: one of FORMS. `y` is used by the target encoding of large
     categories alone, and the training rows get theirs out of inner folds, so no row sees its own target.
     """
 
@@ -61,7 +62,7 @@ class FeatureEncoder:
         self.form = form
         self.task = task
         self.seed = seed
-        self._columns = [_Column(entry["name"], entry["kind"]) for entry in features]
+        self._columns = [_Column(entry["name"], entry["kind"], bool(entry.get("counted"))) for entry in features]
         self._target_encoder: TargetEncoder | None = None
         self._scaler: _Scaler | None = None
         self.names: list[str] = []
@@ -111,7 +112,7 @@ class FeatureEncoder:
             self._fit_text(column, values)
 
     def _fit_text(self, column: _Column, values: pd.Series) -> None:
-        if is_large(values):
+        if column.counted:
             column.topics = WordTopics(_TEXT_COMPONENTS, self.seed).fit(values)
             return
         texts = values.fillna("").astype(str)

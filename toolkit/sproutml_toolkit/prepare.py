@@ -65,6 +65,8 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         )
     long = count_ahead(train.X, features)
     if long:
+        for entry in features:
+            entry["counted"] = entry["name"] in long
         decisions.append(f"There is much text in {', '.join(long)}: its single words are counted, without pairs of words.")
     result = {
         "features": features,

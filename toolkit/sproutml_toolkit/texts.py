@@ -27,7 +27,7 @@ _SVD_ROUNDS = 3
 _MOST_KNOWN = 500_000
 
 
-def is_large(values: pd.Series) -> bool:
+def _is_large(values: pd.Series) -> bool:
     """Whether a column holds so much text, over five million characters, that counting its words takes seconds."""
     return sum(map(len, _texts(values))) > _LARGE
 
@@ -68,7 +68,7 @@ class WordTopics:
 
 def count_ahead(X: pd.DataFrame, features: list[dict[str, Any]]) -> list[str]:
     """Count the words of the training rows' large text columns, for `recall` in later commands. Returns their names."""
-    found = [entry["name"] for entry in features if entry["kind"] == "text" and is_large(X[entry["name"]])]
+    found = [entry["name"] for entry in features if entry["kind"] == "text" and _is_large(X[entry["name"]])]
     for place, name in enumerate(found):
         counts = _counter.counts(_texts(X[name]))
         with workspace.atomic_write(_COUNTS / f"{place}.npz") as temporary, temporary.open("wb") as file:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from job_folder import JobFolder
-from sproutml_toolkit import features, sampling, screening, split, table, table_sample, texts, workspace
+from sproutml_toolkit import sampling, screening, split, table, table_sample, texts, workspace
 from sproutml_toolkit.features import FeatureEncoder
 from sproutml_toolkit.table import read_rows, read_table
 
@@ -134,16 +134,14 @@ def test_large_tables_in_short_jobs_get_fewer_folds() -> None:
     assert split._affordable_folds(8, 50_000, 1_000, 10) == 8
 
 
-def test_large_text_and_small_text_have_columns_of_the_same_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counted_text_and_other_text_have_columns_of_the_same_kind() -> None:
     values = pd.Series([f"one two {'three' if i % 2 else 'four'} {i % 7} words" for i in range(60)] + [None], dtype=object)
-    frames = []
-    for limit in (10_000_000, 10):
-        monkeypatch.setattr(texts, "_LARGE", limit)
-        encoder = FeatureEncoder([{"name": "s", "kind": "text"}], "native", "BINARY", 1)
-        frames.append(encoder.fit_transform(pd.DataFrame({"s": values}), np.arange(61) % 2))
+    lengths = []
+    for counted in (False, True):
+        encoder = FeatureEncoder([{"name": "s", "kind": "text", "counted": counted}], "native", "BINARY", 1)
+        lengths.append(encoder.fit_transform(pd.DataFrame({"s": values}), np.arange(61) % 2).values[:, :2])
         assert encoder.names[:3] == ["s length", "s words", "s topic 1"]
-    assert np.array_equal(frames[0].values[:, :1], frames[1].values[:, :1])
-    assert features._TEXT_COMPONENTS >= frames[1].values.shape[1] - 2
+    assert np.array_equal(*lengths)
 
 
 def test_a_first_look_learns_from_fewer_rows_and_says_so(job: JobFolder) -> None:
