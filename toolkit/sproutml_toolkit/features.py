@@ -94,7 +94,9 @@ class FeatureEncoder:
 
     def _finish(self, blocks: list[np.ndarray], categorical: list[int], fit: bool) -> Matrix:
         # Beyond this, float32 has no finite squares.
-        values = np.clip(np.column_stack(blocks), -_LARGEST, _LARGEST).astype(np.float32)
+        with np.errstate(over="ignore"):
+            values = np.column_stack([block.astype(np.float32) for block in blocks])
+        np.clip(values, -_LARGEST, _LARGEST, out=values)
         if self.form == "dense":
             if fit:
                 self._scaler = _Scaler(self.seed).fit(values)
