@@ -54,11 +54,13 @@ class _Column:
 class FeatureEncoder:
     """Fits on (X, y) of a fold's training part, then turns any rows of the same schema into a Matrix.
 
-    features: the plan's entries (name, kind, counted: see texts). form: one of FORMS. `y` is used by the target encoding of large
-    categories alone, and the training rows get theirs out of inner folds, so no row sees its own target.
+    features: the plan's entries (name, kind, counted: see texts). form: one of FORMS. first_look: see screening. `y` is used by
+    the target encoding of large categories, whose training rows get theirs out of inner folds, so that no row sees its own
+    target, and by screening.
     """
 
-    def __init__(self, features: list[dict[str, Any]], form: str, task: str, seed: int) -> None:
+    def __init__(self, features: list[dict[str, Any]], form: str, task: str, seed: int, first_look: bool = False) -> None:
+        self.first_look = first_look
         self.form = form
         self.task = task
         self.seed = seed
@@ -147,7 +149,7 @@ class FeatureEncoder:
     def _screened(self, parts: list[tuple[np.ndarray, list[str]]], y: np.ndarray) -> list[tuple[np.ndarray, list[str]]]:
         """The parts of the columns that are kept, all but on very wide tables; the others are forgotten."""
         widths = np.array([block.shape[1] for block, _ in parts])
-        most = kept_width(int(widths.sum()), len(y))
+        most = kept_width(int(widths.sum()), len(y), self.first_look)
         if most >= widths.sum():
             return parts
         blocks, _, categorical = self._blocks(parts)

@@ -8,14 +8,19 @@ import numpy as np
 
 _WIDE = 1_000
 _MOST_CELLS, _FEWEST_KEPT = 1_000_000, 300
+_FIRST_LOOK_SHARE = 0.2
 _MOST_ROWS, _MOST_CLASSES = 5_000, 10
 # Deviations beyond which a number counts as far out; categories told apart.
 _FAR, _GROUPS = 3.0, 30
 
 
-def kept_width(width: int, rows: int) -> int:
-    """How many of `width` columns are kept for a fit on `rows` rows: all up to 1,000 columns or a million cells."""
-    return width if width <= _WIDE else min(width, max(_MOST_CELLS // max(rows, 1), _FEWEST_KEPT))
+def kept_width(width: int, rows: int, first_look: bool = False) -> int:
+    """How many of `width` columns are kept for a fit on `rows` rows: all up to 1,000 columns or a million cells; a fifth for a
+    first look, which is there to be quick."""
+    if width <= _WIDE:
+        return width
+    share = _FIRST_LOOK_SHARE if first_look else 1
+    return min(width, int(max(_MOST_CELLS // max(rows, 1), _FEWEST_KEPT) * share))
 
 
 def strengths(values: np.ndarray, categorical: list[int], y: np.ndarray, task: str, seed: int) -> np.ndarray:

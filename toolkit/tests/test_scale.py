@@ -109,6 +109,8 @@ def test_tables_of_up_to_a_thousand_columns_are_not_screened() -> None:
     assert screening.kept_width(1_000, 1_000_000) == 1_000
     assert screening.kept_width(5_000, 150) == 5_000
     assert screening.kept_width(5_000, 1_600) == 625
+    assert screening.kept_width(5_000, 1_600, first_look=True) == 125
+    assert screening.kept_width(900, 1_600, first_look=True) == 900
 
 
 def test_much_text_is_learnt_from_and_counted_once(job: JobFolder, monkeypatch: pytest.MonkeyPatch) -> None:
