@@ -20,3 +20,13 @@ def fewer_rows(most: int, rows: int, took: float, left: float) -> int:
     seconds and the next turn may take `left`."""
     learnt = min(most, rows)
     return most if took <= left else min(learnt, max(int(learnt * left / took), _FEWEST_ROWS))
+
+
+def first_look(held: np.ndarray, most: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) masks of `most` rows of those not held, by chance, and of evenly spaced held ones, about a quarter as many at most:
+    enough to see when to stop."""
+    fitted, watched = np.zeros_like(held), np.zeros_like(held)
+    fitted[np.random.default_rng(seed).permutation(np.flatnonzero(~held))[:most]] = True
+    rows = np.flatnonzero(held)
+    watched[rows[:: max(-(-4 * len(rows) // most), 1)]] = True
+    return fitted, watched
