@@ -19,7 +19,6 @@ _FALSE = ("false", "no", "n", "f", "0", "0.0", "off")
 _BOOLEAN = dict.fromkeys(_TRUE, 1.0) | dict.fromkeys(_FALSE, 0.0)
 
 _DECORATION = re.compile(r"[\s$€£¥%_]")
-_DIGIT = re.compile(r"\d")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?|[+-]?\d+(?:\.\d*)?|[+-]?\.\d+")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+(?:,\d*)?|[+-]?\d+(?:,\d*)?|[+-]?,\d+")
 _DATE_LIKE = re.compile(r"\d[-/. :]|[A-Za-z]{3}[ -]\d|\d[A-Za-z]{3}\d|[A-Za-z]{3} \d{4}")
@@ -265,8 +264,6 @@ def _number_style(sample: list[str], delimiter: str) -> str | None:
     plain = share("plain")
     if plain == 1.0:
         return "plain"
-    if sum(bool(_DIGIT.search(value)) for value in sample) < _SHARE * len(sample):
-        return None
     # Under a semicolon the comma is the decimal sign: that is why the semicolon is there.
     others = ("decimal-comma", "thousands") if delimiter == ";" else ("thousands", "decimal-comma")
     shares = {"plain": plain} | {style: share(style) for style in others}

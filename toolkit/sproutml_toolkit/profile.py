@@ -13,6 +13,7 @@ from .known_late import known_late
 from .split_hints import split_hints
 from .split_keys import Groups, Times, check_split_columns, read_groups, read_times
 from .table import is_missing, read_rows
+from .table_sample import say_sampled
 from .target import Target, read_quantile, read_target
 from .wire import ToolkitError, emit_progress
 
@@ -95,7 +96,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         )
     X = pd.DataFrame(features)
     table = workspace.Table(X, target.y, numbers[usable])
-    sampled = _say_sampled(len(raw), rows)
+    sampled = say_sampled(len(raw), rows)
     result = {
         "rows": rows,
         "usableRows": len(table),
@@ -125,15 +126,6 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     workspace.save_json(workspace.PROFILE, result | more)
     emit_progress(1.0, f"{target.task}: {len(table):,} rows, {len(features):,} features")
     return result
-
-
-def _say_sampled(kept: int, rows: int) -> list[str]:
-    if kept == rows:
-        return []
-    return [
-        f"of {rows:,} rows {kept:,} were drawn by chance, as many as fit the job's time and memory: "
-        "everything below, the sealed rows included, is about those"
-    ]
 
 
 def _find_target(wanted: str, names: list[str]) -> str:

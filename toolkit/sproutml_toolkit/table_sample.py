@@ -60,3 +60,13 @@ def read_share(path: Path, options: dict[str, Any], share: float, columns: int, 
 def _is_mixed(parts: list[pd.Series]) -> bool:
     kinds = {pd.api.types.is_numeric_dtype(part) and not pd.api.types.is_bool_dtype(part) for part in parts if part.notna().any()}
     return len(kinds) > 1
+
+
+def say_sampled(kept: int, rows: int) -> list[str]:
+    """What people are told, in lower case and without a full stop; nothing where all rows were kept."""
+    if kept == rows:
+        return []
+    return [
+        f"of {rows:,} rows {kept:,} were drawn by chance, as many as fit the job's time and memory: "
+        "everything below, the sealed rows included, is about those"
+    ]

@@ -19,6 +19,7 @@ from .families.fold import Fold, FoldModel
 from .fitting import fit_part
 from .label_rule import find_rule, weighed_oof
 from .metrics import metric_of, score
+from .sampling import fewer_rows
 from .wire import ToolkitError, emit_log, emit_progress
 
 # Below this many rows a fit is too small for several threads: run folds side by side instead.
@@ -156,14 +157,18 @@ def _cross_validate(
     outcomes: dict[int, _FoldOutcome] = {}
 
     def fit(number: int, waiting: int) -> _FoldOutcome:
-        deadline = None
+        deadline, most_rows = None, base.most_rows
         if limit is not None:
             # What is left is shared by the rounds of folds still to come.
             turns = -(-waiting // workers)
             left = limit - (time.monotonic() - started)
             share = _FIRST_FITTING_SHARE if waiting + workers > len(numbers) else _FITTING_SHARE
             deadline = time.monotonic() + share * max(left, 0.0) / turns
-        return _fit_fold(module, parameters, train, folds == number, replace(base, threads=inner, deadline=deadline), number)
+            if most_rows is not None and outcomes and not repeatable:
+                last = max(outcome.fit_seconds + outcome.predict_seconds for outcome in list(outcomes.values()))
+                most_rows = fewer_rows(most_rows, len(train) * (len(numbers) - 1) // len(numbers), last, left / turns)
+        fold = replace(base, threads=inner, deadline=deadline, most_rows=most_rows)
+        return _fit_fold(module, parameters, train, folds == number, fold, number)
 
     # BLAS adds in another order with other threads, and then the same trial scores differently on another number of cores.
     with threadpool_limits({"openmp": inner, "blas": 1}), ThreadPoolExecutor(workers) as pool:
