@@ -7,6 +7,8 @@ export { freePort } from '../test/server-process.ts';
 export interface ServerUnderTest {
   url: string;
   pid: number;
+  /** What it has logged so far. */
+  log(): string;
   stop(): Promise<void>;
 }
 
@@ -19,6 +21,7 @@ export async function startServer(environment: Record<string, string> = {}): Pro
   return {
     url: server.url,
     pid: server.pid,
+    log: server.log,
     async stop() {
       await server.terminate();
       await folder.remove();

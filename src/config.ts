@@ -37,7 +37,7 @@ const environment = z.object({
   MAX_DECOMPRESSED_BYTES: integer(1)
     .default(8 * 1024 ** 3)
     .describe('Largest table a .csv.gz may unpack to, in bytes.'),
-  MAX_COLUMNS: integer(1).default(4096).describe('Most columns a table may have.'),
+  MAX_COLUMNS: integer(1).default(8192).describe('Most columns a table may have.'),
   JOB_CONCURRENCY: integer(1, 64).default(1).describe('Jobs that run at the same time.'),
   MAX_QUEUED_JOBS: integer(1)
     .default(100)

@@ -38,8 +38,14 @@ const LEFTOVER_REFIT_SHARE = 0.25;
 const LEAST_REFIT_SECONDS = 0.3;
 /** What of the wrap-up is the report's own. */
 const REPORT_SECONDS = 2;
+/** Beyond so many cells they cost less: no more than 50,000 rows are sealed, and explaining looks at some of them. */
+const WRAP_UP_MANY_CELLS = 1_500_000;
+const WRAP_UP_FURTHER_CELLS_PER_SECOND = 1_000_000;
 /** Of the search's time, on one core of two: with less, big tables get no strong model; with more, too few kinds. */
 const LARGEST_SHARE = 0.3;
+/** Of the time left, for the first model: boosting ends after the one, and its process after all but the other. */
+const FIRST_MODEL_SHARE = 0.4;
+const LEFT_AFTER_FIRST_MODEL = 0.15;
 
 /**
  * The job's wall clock, and what may still be started on it. Seconds throughout.
@@ -83,7 +89,7 @@ export class Budget {
       WRAP_UP_SECONDS +
       EXPLAINED_MARGIN * this.explanation +
       Math.min(MOST_KEPT_FOR_REFIT, REFIT_SHARE * Math.max(0, this.total - SHORT_SECONDS)) +
-      (rows * features) / WRAP_UP_CELLS_PER_SECOND;
+      wrapUpOfCells(rows * features);
     return Math.min(this.total / 3, wrapUp);
   }
 
@@ -132,8 +138,22 @@ export class Budget {
     return Math.max(1, Math.min(this.leftFor(keepFree), Math.max(share, 5)));
   }
 
+  /** The time for the model without which there is no result: part of what is kept back, too. */
+  get firstModelLimit(): number {
+    return Math.max(this.trialLimit(0), this.left * FIRST_MODEL_SHARE);
+  }
+
+  /** After so long even the first model is given up, for what is left is needed to make a result of another. */
+  get firstModelTimeout(): number {
+    return Math.max(this.firstModelLimit * 1.25 + 5, this.left * (1 - LEFT_AFTER_FIRST_MODEL));
+  }
+
   /** Limit for the work that turns the best so far into a result; it is granted even past the deadline. */
   wrapUpSeconds(): number {
     return Math.max(30, this.reserve * 3);
   }
 }
+
+const wrapUpOfCells = (cells: number): number =>
+  Math.min(cells, WRAP_UP_MANY_CELLS) / WRAP_UP_CELLS_PER_SECOND +
+  Math.max(0, cells - WRAP_UP_MANY_CELLS) / WRAP_UP_FURTHER_CELLS_PER_SECOND;

@@ -251,9 +251,8 @@ def _string_type(counts: dict[str, int], name: str, note: str | None = None) -> 
 
 def _is_code(sample: list[str]) -> bool:
     """Digits only, some with a zero in front: 007 is a code, 7 a number."""
-    digits = sum(value.isdecimal() for value in sample)
-    zeros = sum(len(value) > 1 and value[0] == "0" and value.isdecimal() for value in sample)
-    return digits >= _SHARE * len(sample) and zeros > 0.01 * len(sample)
+    zeros = sum(value[:1] == "0" and len(value) > 1 and value.isdecimal() for value in sample)
+    return zeros > 0.01 * len(sample) and sum(value.isdecimal() for value in sample) >= _SHARE * len(sample)
 
 
 def _number_style(sample: list[str], delimiter: str) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from . import bootstrap, workspace
+from . import bootstrap, texts, workspace
 from .baseline import baseline_scores
 from .caveats import caveats
 from .explain import Job, explain
@@ -48,6 +48,8 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     profile = workspace.load_profile()
     task, name, metric = profile["task"], profile["metric"], metric_of(profile)
     trial, train, folds = workspace.load_trial(trial_id), workspace.load_train(), workspace.load_folds()
+    if sealed:
+        texts.recall(train.X)
     decisive = weighed_oof(rule_of(trial.result), trial.oof, folds)
 
     emit_progress(0.05, "scoring the rows the folds held out")

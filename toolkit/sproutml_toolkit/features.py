@@ -15,7 +15,9 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import QuantileTransformer, TargetEncoder
 
+from .screening import kept_width, strengths
 from .split import deal_folds
+from .texts import WordTopics
 
 FORMS = ("native", "ordinal", "dense")
 _SMALL_CARDINALITY = 10
@@ -41,24 +43,28 @@ class _Column:
 
     name: str
     kind: str
+    counted: bool = False
     categories: dict[str, int] = field(default_factory=dict)
     frequencies: np.ndarray | None = None
     vectorizer: TfidfVectorizer | None = None
     components: TruncatedSVD | None = None
+    topics: WordTopics | None = None
 
 
 class FeatureEncoder:
     """Fits on (X, y) of a fold's training part, then turns any rows of the same schema into a Matrix.
 
-    features: the plan's entries (name, kind). form: one of FORMS. `y` is used by the target encoding of large
-    categories alone, and the training rows get theirs out of inner folds, so no row sees its own target.
+    features: the plan's entries (name, kind, counted: see texts). form: one of FORMS. first_look: see screening. `y` is used by
+    the target encoding of large categories, whose training rows get theirs out of inner folds, so that no row sees its own
+    target, and by screening.
     """
 
-    def __init__(self, features: list[dict[str, Any]], form: str, task: str, seed: int) -> None:
+    def __init__(self, features: list[dict[str, Any]], form: str, task: str, seed: int, first_look: bool = False) -> None:
+        self.first_look = first_look
         self.form = form
         self.task = task
         self.seed = seed
-        self._columns = [_Column(entry["name"], entry["kind"]) for entry in features]
+        self._columns = [_Column(entry["name"], entry["kind"], bool(entry.get("counted"))) for entry in features]
         self._target_encoder: TargetEncoder | None = None
         self._scaler: _Scaler | None = None
         self.names: list[str] = []
@@ -67,7 +73,8 @@ class FeatureEncoder:
         """Learn from the training rows and return their matrix."""
         for column in self._columns:
             self._fit_column(column, X[column.name])
-        blocks, names, categorical = self._blocks(X)
+        parts = self._screened(self._parts(X), y)
+        blocks, names, categorical = self._blocks(parts)
         large = self._large_categories(X)
         if large is not None and len(np.unique(y)) > 1:
             self._target_encoder = TargetEncoder(
@@ -82,14 +89,16 @@ class FeatureEncoder:
 
     def transform(self, X: pd.DataFrame) -> Matrix:
         """The matrix of other rows; categories not seen in training count as missing, their frequency is 0."""
-        blocks, _, categorical = self._blocks(X)
+        blocks, _, categorical = self._blocks(self._parts(X))
         if self._target_encoder is not None:
             blocks.append(self._target_encoder.transform(self._large_categories(X)))
         return self._finish(blocks, categorical, fit=False)
 
     def _finish(self, blocks: list[np.ndarray], categorical: list[int], fit: bool) -> Matrix:
         # Beyond this, float32 has no finite squares.
-        values = np.clip(np.column_stack(blocks), -_LARGEST, _LARGEST).astype(np.float32)
+        with np.errstate(over="ignore"):
+            values = np.column_stack([block.astype(np.float32) for block in blocks])
+        np.clip(values, -_LARGEST, _LARGEST, out=values)
         if self.form == "dense":
             if fit:
                 self._scaler = _Scaler(self.seed).fit(values)
@@ -107,6 +116,9 @@ class FeatureEncoder:
             self._fit_text(column, values)
 
     def _fit_text(self, column: _Column, values: pd.Series) -> None:
+        if column.counted:
+            column.topics = WordTopics(_TEXT_COMPONENTS, self.seed).fit(values)
+            return
         texts = values.fillna("").astype(str)
         vectorizer = TfidfVectorizer(
             max_features=5_000, min_df=2 if len(texts) < 10_000 else 5, ngram_range=(1, 2), sublinear_tf=True, dtype=np.float32
@@ -121,23 +133,41 @@ class FeatureEncoder:
         if width >= 1:
             column.components = TruncatedSVD(width, n_iter=3, random_state=self.seed).fit(tfidf)
 
-    def _blocks(self, X: pd.DataFrame) -> tuple[list[np.ndarray], list[str], list[int]]:
+    def _parts(self, X: pd.DataFrame) -> list[tuple[np.ndarray, list[str]]]:
+        """For each column its (n, width) numbers and what they are."""
+        return [self._part(column, X[column.name]) for column in self._columns]
+
+    def _part(self, column: _Column, values: pd.Series) -> tuple[np.ndarray, list[str]]:
+        if column.kind in ("number", "flag"):
+            return values.to_numpy(dtype=float)[:, None], [""]
+        if column.kind == "date parts":
+            return _date_parts(values)
+        if column.kind == "text":
+            return _text_parts(column, values)
+        return self._category_parts(column, values)
+
+    def _screened(self, parts: list[tuple[np.ndarray, list[str]]], y: np.ndarray) -> list[tuple[np.ndarray, list[str]]]:
+        """The parts of the columns that are kept, all but on very wide tables; the others are forgotten."""
+        widths = np.array([block.shape[1] for block, _ in parts])
+        most = kept_width(int(widths.sum()), len(y), self.first_look)
+        if most >= widths.sum():
+            return parts
+        blocks, _, categorical = self._blocks(parts)
+        found = strengths(np.column_stack(blocks).astype(np.float32), categorical, y, self.task, self.seed)
+        strongest = np.maximum.reduceat(found, np.cumsum(widths) - widths)
+        order = np.argsort(-strongest, kind="stable")
+        kept = np.sort(order[np.cumsum(widths[order]) <= most])
+        self._columns = [self._columns[place] for place in kept]
+        return [parts[place] for place in kept]
+
+    def _blocks(self, parts: list[tuple[np.ndarray, list[str]]]) -> tuple[list[np.ndarray], list[str], list[int]]:
+        """The parts' numbers, their names, and which positions hold category codes."""
         blocks: list[np.ndarray] = []
         names: list[str] = []
         categorical: list[int] = []
-        for column in self._columns:
-            values = X[column.name]
-            if column.kind in ("number", "flag"):
-                block = values.to_numpy(dtype=float)[:, None]
-                labels = [""]
-            elif column.kind == "date parts":
-                block, labels = _date_parts(values)
-            elif column.kind == "text":
-                block, labels = _text_parts(column, values)
-            else:
-                if self.form == "native":
-                    categorical.append(sum(part.shape[1] for part in blocks))
-                block, labels = self._category_parts(column, values)
+        for column, (block, labels) in zip(self._columns, parts, strict=True):
+            if column.kind == "category" and self.form == "native":
+                categorical.append(len(names))
             blocks.append(block)
             names.extend(f"{column.name} {label}".strip() for label in labels)
         return blocks, names, categorical
@@ -226,9 +256,12 @@ def _date_parts(values: pd.Series) -> tuple[np.ndarray, list[str]]:
 
 
 def _text_parts(column: _Column, values: pd.Series) -> tuple[np.ndarray, list[str]]:
+    labels = ["length", "words"]
+    if column.topics is not None:
+        block = column.topics.transform(values)
+        return block, labels + [f"topic {i + 1}" for i in range(block.shape[1] - 2)]
     texts = values.fillna("").astype(str)
     lengths = np.column_stack([texts.str.len().to_numpy(float), texts.str.split().str.len().to_numpy(float)])
-    labels = ["length", "words"]
     if column.components is None or column.vectorizer is None:
         return lengths, labels
     topics = column.components.transform(column.vectorizer.transform(texts))

@@ -9,6 +9,7 @@ import numpy as np
 from . import workspace
 from .families import baseline
 from .families.fold import Fold, FoldModel
+from .sampling import first_look
 from .wire import ToolkitError, emit_log
 
 # A target this many of its own deviations from 0 has lost three of single precision's seven digits.
@@ -89,11 +90,15 @@ def compact(
     everything: train on the held rows too.
     """
     fitted = np.ones_like(held) if everything else ~held
+    notes: list[str] = []
+    if base.most_rows is not None and not everything and fitted.sum() > base.most_rows:
+        rows, (fitted, held) = fitted.sum(), first_look(held, base.most_rows, base.seed)
+        notes.append(f"a first look: fitted on {base.most_rows:,} of each fold's {rows:,} training rows")
     X_train, y_train = train.X[fitted], train.y[fitted]
     X_valid, y_valid = train.X[held], train.y[held]
     seed = base.seed
     if base.task == "REGRESSION":
-        return replace(base, X_train=X_train, y_train=y_train, X_valid=X_valid, y_valid=y_valid, seed=seed, notes=[]), None
+        return replace(base, X_train=X_train, y_train=y_train, X_valid=X_valid, y_valid=y_valid, seed=seed, notes=notes), None
     present = np.unique(y_train)
     known = np.isin(y_valid, present)
     task = "MULTICLASS" if base.task == "MULTICLASS" and len(present) > 2 else "BINARY"
@@ -107,6 +112,6 @@ def compact(
         n_classes=len(present),
         task=task,
         metric=metric,
-        notes=[],
+        notes=notes,
     )
     return fold, present

@@ -4,6 +4,8 @@ from typing import Any
 
 from . import workspace
 from .doubts import look_for_doubts
+from .screening import kept_width
+from .texts import count_ahead
 from .wire import emit_progress
 
 _SMALL_CARDINALITY = 10
@@ -54,18 +56,34 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     decisions.extend(_say_treatments(features))
     doubts = look_for_doubts(train, [entry["name"] for entry in features], profile, int(request["seed"]))
     decisions.extend(doubts.decisions)
+    width = sum(_width(entry) for entry in features)
+    kept = kept_width(width, round(len(train) * (1 - 1 / _folds())))
+    if kept < width:
+        decisions.append(
+            f"{width:,} numbers a row are too many for {len(train):,} rows and this time: each fold's models use the {kept:,} or "
+            "so that tell most of the target alone, chosen on that fold's training rows."
+        )
+    long = count_ahead(train.X, features)
+    if long:
+        for entry in features:
+            entry["counted"] = entry["name"] in long
+        decisions.append(f"There is much text in {', '.join(long)}: its single words are counted, without pairs of words.")
     result = {
         "features": features,
         "dropped": dropped,
         "decisions": decisions,
         "warnings": doubts.warnings,
         "checks": doubts.checks,
-        "estimates": {"rows": len(train), "features": sum(_width(entry) for entry in features)},
+        "estimates": {"rows": len(train), "features": kept},
     }
     workspace.save_json(workspace.PLAN, result)
     del result["checks"]
     emit_progress(1.0, f"{len(features)} columns to use, {len(dropped)} dropped")
     return result
+
+
+def _folds() -> int:
+    return int(workspace.load_folds().max()) + 1
 
 
 def _treatment(kind: str, distinct: int) -> str:

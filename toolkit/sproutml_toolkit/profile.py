@@ -12,7 +12,8 @@ from .copies import copies
 from .known_late import known_late
 from .split_hints import split_hints
 from .split_keys import Groups, Times, check_split_columns, read_groups, read_times
-from .table import is_missing, read_table
+from .table import is_missing, read_rows
+from .table_sample import say_sampled
 from .target import Target, read_quantile, read_target
 from .wire import ToolkitError, emit_progress
 
@@ -26,12 +27,16 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     """Serve a `profile` request: see PROTOCOL.md."""
     source = request["input"]
     emit_progress(0.0, "reading the table")
-    raw = read_table(
+    raw, rows = read_rows(
         source["path"],
-        delimiter=source.get("delimiter") or ",",
-        encoding=source.get("encoding") or "utf-8",
-        compression=source.get("compression"),
+        source.get("delimiter") or ",",
+        source.get("encoding") or "utf-8",
+        source.get("compression"),
+        request.get("timeBudgetSeconds"),
+        int(request.get("seed") or 0),
     )
+    numbers = raw.index.to_numpy()
+    raw = raw.reset_index(drop=True)
     name = _find_target(request["target"], list(raw.columns))
     ignored = _find_named(request.get("ignoreColumns") or [], list(raw.columns), name)
     kept = _find_named(request.get("keepColumns") or [], list(raw.columns), name)
@@ -90,9 +95,10 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
             or "Upload a table with at least one more column.",
         )
     X = pd.DataFrame(features)
-    table = workspace.Table(X, target.y, usable)
+    table = workspace.Table(X, target.y, numbers[usable])
+    sampled = say_sampled(len(raw), rows)
     result = {
-        "rows": len(raw),
+        "rows": rows,
         "usableRows": len(table),
         "task": target.task,
         "metric": target.metric,
@@ -101,12 +107,17 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         "positiveClass": target.positive_class,
         "columns": columns,
         "warnings": [
+            *({"code": "ROWS_SAMPLED", "message": said, "columns": []} for said in sampled),
             *_of_copies(copied, dropped, name),
             *_warnings(table, target, columns, schema, len(raw)),
             *(keys.warnings if keys else split_hints(X)),
             *(known_late(X, keys, kept) if isinstance(keys, Times) else []),
         ],
-        "decisions": [*_decisions(target, columns, schema), *_of_kept(kept, columns, same)],
+        "decisions": [
+            *(f"{said[0].upper()}{said[1:]}." for said in sampled),
+            *_decisions(target, columns, schema),
+            *_of_kept(kept, columns, same),
+        ],
         "target": _target_summary(name, target),
     }
     workspace.save_pickle(workspace.TABLE, table)

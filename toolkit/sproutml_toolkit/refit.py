@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from . import workspace
+from . import texts, workspace
 from .adjustment import Adjustment
 from .families import family
 from .families.fold import Fold
@@ -38,6 +38,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
 
     trial, profile = workspace.load_result(chosen), workspace.load_profile()
     train, classes = workspace.load_train(), profile["classes"]
+    texts.recall(train.X)
     found = trial["parameters"]
     longer = {key: round(_LONGER * found[key]) for key in ("rounds", "epochs") if key in found}
     parameters = parameters_of(trial["family"], found | longer)

@@ -14,6 +14,9 @@ from .wire import ToolkitError, emit_progress
 _HOLDOUT = 0.2
 _HOLDOUT_CAP = 50_000
 _BINS = 10
+_MANY_ROWS = 50_000
+# By a booster of some hundred rounds on one core.
+_CELLS_FITTED_PER_SECOND = 500_000
 
 
 class Splitter(Protocol):
@@ -58,6 +61,8 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
             "Seal fewer rows by holdoutFraction, or split by another column.",
         )
     folds = _fold_count(len(kept), classes[kept] if classes is not None else None, request.get("folds"))
+    if request.get("folds") is None:
+        folds = _affordable_folds(folds, len(kept), table.X.shape[1], request.get("timeBudgetSeconds"))
     numbers = splitter.deal(kept, min(folds, splitter.most_folds(kept)))
     folds = int(numbers.max()) + 1
     decisions = splitter.say(held, kept, folds)
@@ -168,7 +173,7 @@ def _fold_count(rows: int, y: np.ndarray | None, requested: int | None) -> int:
         folds = requested
     elif rows < 60:
         folds = 5
-    elif rows <= 50_000:
+    elif rows <= _MANY_ROWS:
         folds = 8
     else:
         folds = 4 if rows <= 200_000 else 3
@@ -176,6 +181,14 @@ def _fold_count(rows: int, y: np.ndarray | None, requested: int | None) -> int:
         # A fold of one class has no ROC AUC: with few rows of a class, have no more folds than it has rows.
         folds = min(folds, max(int(np.bincount(y).min()), 2))
     return max(min(folds, rows // 2), 2)
+
+
+def _affordable_folds(folds: int, rows: int, columns: int, seconds: float | None) -> int:
+    """Fewer, down to 2, where rows are many and so many fits of one booster would take more than a third of the job's time."""
+    if seconds is None or rows <= _MANY_ROWS:
+        return folds
+    fit_seconds = rows * columns / _CELLS_FITTED_PER_SECOND
+    return int(min(max(seconds / 3 / fit_seconds, 2), folds))
 
 
 def _quantile_bins(y: np.ndarray) -> np.ndarray:

@@ -7,12 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from .table_sample import read_share, rows_to_keep, share_to_keep
 from .wire import ToolkitError, emit_log
 
-# Up to this many bytes every cell is read as text, so that codes such as 007 are seen wherever they stand. Beyond it the
-# parser types numbers as it reads (8 bytes a cell instead of 60), and codes are looked for in the first rows only.
+# Up to this many bytes every cell is read as text, so that codes such as 007 are seen wherever they stand. Beyond it, and
+# where the first rows alone have this many cells, the parser types numbers as it reads (8 bytes a cell instead of 60, and a
+# tenth of the time), and codes are looked for in the first rows only.
 _TEXT_BYTES = 48 * 1024 * 1024
-_SAMPLE_ROWS = 20_000
+_TEXT_CELLS = 2_000_000
+_SAMPLE_ROWS, _FEWEST_SAMPLE_ROWS = 20_000, 200
 
 # What people write for "no value", compared in lower case. `-`, `.` and `none` count in features; in a text target they
 # may be a class, so there only the first line counts.
@@ -27,13 +30,26 @@ def read_table(
 
     Empty cells are "" (or NaN in a numeric column). Errors: EMPTY_FILE, HEADER_ONLY, UNREADABLE_TABLE.
     """
-    path = Path(path)
+    return _read_file(Path(path), delimiter, encoding, compression, None)[0]
+
+
+def read_rows(
+    path: str | Path, delimiter: str, encoding: str, compression: str | None, seconds: float | None, seed: int
+) -> tuple[pd.DataFrame, int]:
+    """As read_table, but of a table too large for a job of so many seconds a fair sample of rows, with their number in the
+    file as index; and how many rows the file has. See table_sample."""
+    return _read_file(Path(path), delimiter, encoding, compression, (seconds, seed))
+
+
+def _read_file(
+    path: Path, delimiter: str, encoding: str, compression: str | None, sampling: tuple[float | None, int] | None
+) -> tuple[pd.DataFrame, int]:
     _refuse_unreadable(path, compression)
     try:
-        return _read(path, delimiter, encoding, compression)
+        return _read(path, delimiter, encoding, compression, sampling)
     except UnicodeDecodeError:
         emit_log("WARNING", f"the file is not valid {encoding} throughout: read as Latin-1 instead")
-        return _read(path, delimiter, "latin-1", compression)
+        return _read(path, delimiter, "latin-1", compression, sampling)
     except (EOFError, gzip.BadGzipFile, OSError) as error:
         raise ToolkitError(
             "UNREADABLE_TABLE", f"the file could not be read: {error}", "Check that the file is whole and upload it again."
@@ -56,7 +72,10 @@ def column_names(header: list[str]) -> list[str]:
     return names
 
 
-def _read(path: Path, delimiter: str, encoding: str, compression: str | None) -> pd.DataFrame:
+def _read(
+    path: Path, delimiter: str, encoding: str, compression: str | None, sampling: tuple[float | None, int] | None
+) -> tuple[pd.DataFrame, int]:
+    """(the table, or a sample of it for `sampling` seconds and seed; the file's rows)."""
     # A byte order mark is never part of the first header cell, whatever the sniffer called the encoding.
     options = {
         "sep": delimiter,
@@ -70,15 +89,26 @@ def _read(path: Path, delimiter: str, encoding: str, compression: str | None) ->
         "dtype": object,
     }
     try:
-        head = pd.read_csv(path, nrows=_SAMPLE_ROWS + 1, **options)
+        first = pd.read_csv(path, nrows=1, **options)
+        columns = first.shape[1]
+        is_wide = columns * _SAMPLE_ROWS > _TEXT_CELLS
+        sample = max(_TEXT_CELLS // columns, _FEWEST_SAMPLE_ROWS) if is_wide else _SAMPLE_ROWS
+        head = pd.read_csv(path, nrows=sample + 1, **options)
         header = column_names([str(cell) for cell in head.iloc[0]])
         if len(head) == 1:
             raise ToolkitError(
                 "HEADER_ONLY", "the file has a header and no rows below it", "Upload a file with at least ten rows of data."
             )
-        if len(head) <= _SAMPLE_ROWS:
+        share = 1.0
+        if len(head) > sample and sampling is not None:
+            share = share_to_keep(path, compression, rows_to_keep(len(header), sampling[0]))
+        if share < 1.0:
+            table, rows = read_share(path, _typed_options(options, head), share, len(header), sampling[1])
+            table.columns = header
+            return table, rows
+        if len(head) <= sample:
             table = head.iloc[1:].reset_index(drop=True)
-        elif path.stat().st_size <= _TEXT_BYTES // (4 if compression else 1):
+        elif not is_wide and path.stat().st_size <= _TEXT_BYTES // (4 if compression else 1):
             table = pd.read_csv(path, **options).iloc[1:].reset_index(drop=True)
         else:
             table = _read_large(path, options, head)
@@ -93,34 +123,37 @@ def _read(path: Path, delimiter: str, encoding: str, compression: str | None) ->
             "and close every quote.",
         ) from error
     table.columns = header
-    return table
+    return table, len(table)
 
 
 def _read_large(path: Path, options: dict, head: pd.DataFrame) -> pd.DataFrame:
     """Let the parser type the columns, save those whose first rows hold codes with leading zeros."""
-    body = head.iloc[1:]
-    codes = {
-        position: object
-        for position in range(body.shape[1])
-        if body[position].str.fullmatch(r"\s*0\d+\s*").any()
-    }
-    missing = sorted({form for token in LOOSE_MISSING for form in (token, token.upper(), token.title())})
     with warnings.catch_warnings():
         # With index_col=False a row that is too long is cut with a warning: to us it is an error.
         warnings.simplefilter("error", pd.errors.ParserWarning)
-        return pd.read_csv(
-            path,
-            **options
-            | {
-                "header": 0,
-                "names": range(body.shape[1]),
-                "index_col": False,
-                "dtype": codes,
-                "na_filter": True,
-                "na_values": missing,
-                "low_memory": False,
-            },
-        )
+        return pd.read_csv(path, **_typed_options(options, head))
+
+
+def _typed_options(options: dict, head: pd.DataFrame) -> dict:
+    """Those that let the parser type the columns. `head`: the header and the first rows, as text."""
+    body = head.iloc[1:]
+    codes = {position: object for position in range(body.shape[1]) if _holds_codes(body[position])}
+    missing = sorted({form for token in LOOSE_MISSING for form in (token, token.upper(), token.title())})
+    return options | {
+        "header": 0,
+        "names": range(body.shape[1]),
+        "index_col": False,
+        "dtype": codes,
+        "na_filter": True,
+        "na_values": missing,
+        "low_memory": False,
+    }
+
+
+def _holds_codes(cells: pd.Series) -> bool:
+    """Whether any cell (str) is digits with a zero in front."""
+    bare = (cell.strip() for cell in cells)
+    return any(cell[:1] == "0" and len(cell) > 1 and cell.isdecimal() for cell in bare)
 
 
 def _refuse_unreadable(path: Path, compression: str | None) -> None:

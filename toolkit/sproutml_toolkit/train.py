@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from . import workspace
+from . import texts, workspace
 from .adjustment import Adjustment, find_adjustment
 from .calibration import SharpenedModel, find_sharpening
 from .families import baseline, family
@@ -19,6 +19,7 @@ from .families.fold import Fold, FoldModel
 from .fitting import fit_part
 from .label_rule import find_rule, weighed_oof
 from .metrics import metric_of, score
+from .sampling import fewer_rows
 from .wire import ToolkitError, emit_log, emit_progress
 
 # Below this many rows a fit is too small for several threads: run folds side by side instead.
@@ -72,12 +73,13 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     limit = request.get("timeLimitSeconds")
     profile, plan = workspace.load_profile(), workspace.load_plan()
     train, folds = workspace.load_train(), workspace.load_folds()
+    texts.recall(train.X)
     classes = profile["classes"]
 
     base = Fold(
         X_train=train.X, y_train=train.y, X_valid=train.X, y_valid=train.y,
         task=profile["task"], metric=metric_of(profile), n_classes=len(classes) if classes else 0,
-        features=plan["features"], seed=int(request.get("seed") or 0), threads=threads,
+        features=plan["features"], seed=int(request.get("seed") or 0), threads=threads, most_rows=request.get("mostRows"),
         pace=Pace(GUARD_SLACK if request.get("timeIsGuard") else 1.0),
     )  # fmt: skip
     started = time.monotonic()
@@ -155,14 +157,18 @@ def _cross_validate(
     outcomes: dict[int, _FoldOutcome] = {}
 
     def fit(number: int, waiting: int) -> _FoldOutcome:
-        deadline = None
+        deadline, most_rows = None, base.most_rows
         if limit is not None:
             # What is left is shared by the rounds of folds still to come.
             turns = -(-waiting // workers)
             left = limit - (time.monotonic() - started)
             share = _FIRST_FITTING_SHARE if waiting + workers > len(numbers) else _FITTING_SHARE
             deadline = time.monotonic() + share * max(left, 0.0) / turns
-        return _fit_fold(module, parameters, train, folds == number, replace(base, threads=inner, deadline=deadline), number)
+            if most_rows is not None and outcomes and not repeatable:
+                last = max(outcome.fit_seconds + outcome.predict_seconds for outcome in list(outcomes.values()))
+                most_rows = fewer_rows(most_rows, len(train) * (len(numbers) - 1) // len(numbers), last, left / turns)
+        fold = replace(base, threads=inner, deadline=deadline, most_rows=most_rows)
+        return _fit_fold(module, parameters, train, folds == number, fold, number)
 
     # BLAS adds in another order with other threads, and then the same trial scores differently on another number of cores.
     with threadpool_limits({"openmp": inner, "blas": 1}), ThreadPoolExecutor(workers) as pool:

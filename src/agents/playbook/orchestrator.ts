@@ -20,6 +20,8 @@ type Standing = z.output<typeof standing>;
 /** A short job wants its first scores sooner; a tiny table has too few rows for more. */
 const SHORT_BUDGET_SECONDS = 180;
 const TINY_TABLE_ROWS = 60;
+/** Of more rows even the usual folds are fewer than that. */
+const LARGE_TABLE_ROWS = 50_000;
 
 /** Profile, split, prepare, train, evaluate; tune and evaluate while it pays; seal the score, report. */
 export function orchestratorPlaybook(view: View): Moves {
@@ -49,8 +51,9 @@ export function orchestratorPlaybook(view: View): Moves {
 function split(view: View): Moves {
   const table = answersOf(view, 'profile_table', profile)[0];
   const job = answersOf(view, 'read_brief', brief)[0];
-  const few =
-    (table?.usableRows ?? 0) < TINY_TABLE_ROWS || (job?.timeBudgetSeconds ?? 0) < SHORT_BUDGET_SECONDS;
+  const rows = table?.usableRows ?? 0;
+  const hurried = (job?.timeBudgetSeconds ?? 0) < SHORT_BUDGET_SECONDS && rows <= LARGE_TABLE_ROWS;
+  const few = rows < TINY_TABLE_ROWS || hurried;
   const asked = job?.instructions
     ? ' The playbook works by its own rules and cannot read the instructions; a language model in the seats would.'
     : '';

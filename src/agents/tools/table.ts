@@ -31,7 +31,7 @@ export const profileTable = agentTool({
       run: (io) =>
         callToolkit(agent, io, {
           command: 'profile',
-          request: { input, ...asked, seed },
+          request: { input, ...asked, seed, timeBudgetSeconds: job.options.timeBudgetSeconds },
           result: profileResult,
           label: 'Profile the table',
           ...setupLimits(agent),
@@ -63,7 +63,7 @@ export const splitTable = agentTool({
   },
   async execute({ folds }, agent, callId) {
     await enterStage(agent, callId, 'SETUP');
-    const { holdoutFraction } = agent.team.job.options;
+    const { holdoutFraction, timeBudgetSeconds } = agent.team.job.options;
     return setupStep(agent, callId, {
       tool: 'split_table',
       label: 'Seal the holdout',
@@ -71,7 +71,7 @@ export const splitTable = agentTool({
       run: (io) =>
         callToolkit(agent, io, {
           command: 'split',
-          request: { holdoutFraction, folds, seed: agent.team.seed },
+          request: { holdoutFraction, folds, seed: agent.team.seed, timeBudgetSeconds },
           result: splitResult,
           label: 'Seal the holdout',
           ...setupLimits(agent),

@@ -24,6 +24,8 @@ export const trialShape = {
     .max(0.9)
     .describe('Share of the whole search time that must be left after this trial: 0 where it may use all.'),
 };
+/** A quick trial learns from so many rows of a fold at most: it is there to be first. */
+const QUICK_ROWS = 100_000;
 const trialSchema = z.object(trialShape);
 export type TrialRequest = z.output<typeof trialSchema>;
 
@@ -54,7 +56,9 @@ export const trainTrial = agentTool({
         if (trial.family !== 'BASELINE') board.trialsStarted += 1;
       },
       async run(io) {
-        const timeLimitSeconds = budget.trialLimit(trial.keepFree);
+        const isFirst = trial.quick && board.best() === null;
+        const timeLimitSeconds = isFirst ? budget.firstModelLimit : budget.trialLimit(trial.keepFree);
+        const timeout = Math.min(timeLimitSeconds * 1.25 + 5, budget.searchLeft + budget.reserve / 2);
         const threads = Math.max(1, Math.floor(team.cpus / team.slots.size));
         const trained = await callToolkit(agent, io, {
           command: 'train',
@@ -66,11 +70,12 @@ export const trainTrial = agentTool({
             timeIsGuard: team.job.options.maxTrials !== null,
             threads,
             seed: team.seed,
+            mostRows: trial.quick ? QUICK_ROWS : null,
           },
           result: trainResult,
           label: trial.name,
           // Boosters stop by themselves at the limit; the grace is for finishing the fold and for those that can't.
-          timeoutSeconds: Math.min(timeLimitSeconds * 1.25 + 5, budget.searchLeft + budget.reserve / 2),
+          timeoutSeconds: isFirst ? budget.firstModelTimeout : timeout,
           // What every score is held against costs next to nothing: reaching the goal does not stop it.
           softSignal: trial.family === 'BASELINE' ? team.stopSignal : team.searchSignal,
           noRetry: true,
@@ -115,8 +120,8 @@ function refuse({ team }: AgentContext, trial: TrialRequest): StepError | null {
   if (maxTrials !== null && board.trialsStarted >= maxTrials) {
     return no('MAX_TRIALS_REACHED', `All ${maxTrials} trials are used.`);
   }
-  // The first model is tried whatever the estimate says: something usable beats nothing.
-  if (board.best() === null && trial.quick && budget.searchLeft > 0) return null;
+  // The first model is tried whatever the estimates say: something usable beats nothing.
+  if (board.best() === null && trial.quick && budget.left > 0) return null;
   if (budget.searchLeft === 0) return no('TIME_USED', 'The time for training is used.');
   if (!budget.fits(trial.family, trial.keepFree)) {
     const needed = budget.estimate(trial.family).toFixed(0);

@@ -33,7 +33,8 @@ class Fold:
     training has never seen are left out of X_valid; they are scored, but can't steer early stopping.
     exact: there are no validation rows: fit just the rounds or epochs that the parameters say.
     deadline: time.monotonic() at which to stop adding rounds, or None. say: progress within this fold, 0 to 1.
-    pace: what the trial's folds agree on where time is short; one for all of them.
+    pace: what the trial's folds agree on where time is short; one for all of them. most_rows: to train on in a first look,
+    None otherwise.
     """
 
     X_train: pd.DataFrame
@@ -51,13 +52,14 @@ class Fold:
     say: Callable[[float, str], None] = lambda fraction, message: None
     notes: list[str] = field(default_factory=list)
     pace: Pace = field(default_factory=Pace)
+    most_rows: int | None = None
 
     def encode(self, form: str, generate: bool = False) -> tuple[Encoder, Matrix, Matrix]:
         """Fit an encoder on the training rows; return it with the training and validation matrices.
 
         generate: see generated.py; for the native form.
         """
-        plain = FeatureEncoder(self.features, form, self.task, self.seed)
+        plain = FeatureEncoder(self.features, form, self.task, self.seed, first_look=self.most_rows is not None)
         encoder = GeneratingEncoder(plain) if generate else plain
         train = encoder.fit_transform(self.X_train, self.y_train)
         # Scalers refuse tables without rows.

@@ -2,9 +2,9 @@
 
 Parameters: `generate` (True: columns made from columns too, see generated.py), `mean` (True: the mean of values is learnt whatever
 the metric, and adjusted to it afterwards), `rounds` (most rounds), `early_stopping_rounds` (None: by rows, see
-boosting.patience), and any of LightGBM's own by its main name: learning_rate, num_leaves, max_depth, min_data_in_leaf,
-feature_fraction, bagging_fraction, bagging_freq, lambda_l1, lambda_l2, min_gain_to_split, extra_trees, path_smooth, cat_smooth,
-cat_l2, max_bin …
+boosting.patience), `max_bin` (None: 255, or 63 for over 500 columns, whose bins cost more than rows), and any of LightGBM's own
+by its main name: learning_rate, num_leaves, max_depth, min_data_in_leaf, feature_fraction, bagging_fraction, bagging_freq,
+lambda_l1, lambda_l2, min_gain_to_split, extra_trees, path_smooth, cat_smooth, cat_l2 …
 """
 
 import time
@@ -41,7 +41,7 @@ DEFAULTS: dict[str, Any] = {
     "max_cat_threshold": 32,
     "cat_smooth": 10.0,
     "cat_l2": 10.0,
-    "max_bin": 255,
+    "max_bin": None,
 }
 STOPS_EARLY = True
 
@@ -51,6 +51,7 @@ _REGRESSION_OBJECTIVE = {"MAE": "regression_l1", "MEDIAN_AE": "regression_l1", "
 # flatters the fold score (titanic: 0.881 by AUC, 0.866 by loss) and leaves the folds' probabilities on different scales.
 _WATCH = {"BINARY": "binary_logloss", "MULTICLASS": "multi_logloss", "REGRESSION": "rmse"}
 _REGRESSION_WATCH = {"MAE": "l1", "MEDIAN_AE": "l1", "MAPE": "mape"}
+_MANY_COLUMNS = 500
 # Rounds between looks at the clock, which all folds share: what one is cut to, another can keep.
 _DEADLINE_EVERY = 10
 # Rounds times learning rate after which it has usually learnt what there is (see boosting.Pace).
@@ -92,6 +93,8 @@ def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[Encoder, LightgbmEstima
         effective["min_data_in_leaf"] = int(min(20, max(2, rows // 25)))
     if effective["min_data_per_group"] is None:
         effective["min_data_per_group"] = int(min(100, max(5, rows // 50)))
+    if effective["max_bin"] is None:
+        effective["max_bin"] = 255 if train.values.shape[1] <= _MANY_COLUMNS else 63
     options = effective | {
         "objective": _OBJECTIVE.get(fold.task) or _REGRESSION_OBJECTIVE.get(fold.metric, "regression"),
         "metric": _REGRESSION_WATCH.get(fold.metric, _WATCH[fold.task]),
