@@ -19,15 +19,23 @@ const SECONDS_PER_MILLION_CELLS: Readonly<Record<Family, number>> = {
 /** What any trial costs, however small the table. */
 const FIXED_SECONDS = 0.3;
 
-/** What the last ensemble, the scores and the report cost on two cores, without what explains the model. */
-const WRAP_UP_SECONDS = 2.6;
+/** What scores and report cost on two cores, however small the table. */
+const WRAP_UP_SECONDS = 2.4;
+/** Tables are read twice more, and every row's prediction is written. */
+const WRAP_UP_ROWS_PER_SECOND = 100_000;
+const WRAP_UP_CELLS_PER_SECOND = 2_000_000;
+/** The last ensemble, before any has told what one costs. */
+const ENSEMBLE_ROWS_PER_SECOND = 40_000;
+/** How often the winner answers the sealed rows: to be scored, to be explained at least, to be timed. */
+const SEALED_ANSWERS = 2;
+/** A model's answer to a row, before any model has told. */
+const MICROS_PER_ROW = 100;
 /** Explaining may overrun its time by its least work, and longer jobs have larger ensembles, which load and answer slower. */
-const EXPLAINED_MARGIN = 2.4;
+const EXPLAINED_MARGIN = 2;
 /** The share of the job that goes into explaining its model, and the seconds below and beyond which that makes no sense. */
 const EXPLAINED_SHARE = 0.03;
 const LEAST_EXPLAINED_SECONDS = 1;
 const MOST_EXPLAINED_SECONDS = 15;
-const WRAP_UP_CELLS_PER_SECOND = 100_000;
 /** The share of the job beyond its first minute kept for the light model beside the winner; shorter jobs fit it in what is left over. */
 const REFIT_SHARE = 0.02;
 const SHORT_SECONDS = 60;
@@ -38,11 +46,8 @@ const LEFTOVER_REFIT_SHARE = 0.25;
 const LEAST_REFIT_SECONDS = 0.3;
 /** What of the wrap-up is the report's own. */
 const REPORT_SECONDS = 2;
-/** Beyond so many cells they cost less: no more than 50,000 rows are sealed, and explaining looks at some of them. */
-const WRAP_UP_MANY_CELLS = 1_500_000;
-const WRAP_UP_FURTHER_CELLS_PER_SECOND = 1_000_000;
 /** Of the search's time, on one core of two: with less, big tables get no strong model; with more, too few kinds. */
-const LARGEST_SHARE = 0.3;
+const LARGEST_SHARE = 0.4;
 /** Of the time left, for the first model: boosting ends after the one, and its process after all but the other. */
 const FIRST_MODEL_SHARE = 0.4;
 const LEFT_AFTER_FIRST_MODEL = 0.15;
@@ -82,15 +87,28 @@ export class Budget {
     return Math.max(0, this.total - this.elapsed);
   }
 
-  /** Kept back for the last ensemble, the evaluation and the report; grows with the table, at most a third of all. */
+  /** Kept back for the last ensemble, the evaluation, the light model and the report, by what has been measured; at most a third. */
   get reserve(): number {
+    const light = Math.min(MOST_KEPT_FOR_REFIT, REFIT_SHARE * Math.max(0, this.total - SHORT_SECONDS));
+    const { rows } = this.#board.size();
+    const last = this.#board.trials.findLast(({ family }) => family === 'ENSEMBLE');
+    const ensemble = last?.wallSeconds ?? rows / ENSEMBLE_ROWS_PER_SECOND;
+    return Math.min(this.total / 3, WRAP_UP_SECONDS + this.#ofTable() + ensemble + this.#sealed() + light);
+  }
+
+  /** Reading and writing what grows with the table. */
+  #ofTable(): number {
     const { rows, features } = this.#board.size();
-    const wrapUp =
-      WRAP_UP_SECONDS +
-      EXPLAINED_MARGIN * this.explanation +
-      Math.min(MOST_KEPT_FOR_REFIT, REFIT_SHARE * Math.max(0, this.total - SHORT_SECONDS)) +
-      wrapUpOfCells(rows * features);
-    return Math.min(this.total / 3, wrapUp);
+    return rows / WRAP_UP_ROWS_PER_SECOND + (rows * features) / WRAP_UP_CELLS_PER_SECOND;
+  }
+
+  /** What the sealed rows are for: a score, and the model explained on them. */
+  #sealed(): number {
+    const { split, trials } = this.#board;
+    if (split === null || split.holdoutRows === 0) return 0;
+    const slowest = Math.max(0, ...trials.map(({ predictMicrosPerRow }) => predictMicrosPerRow ?? 0));
+    const answering = (split.holdoutRows * (slowest || MICROS_PER_ROW)) / 1e6;
+    return EXPLAINED_MARGIN * this.explanation + SEALED_ANSWERS * answering;
   }
 
   /** For importances, dependence plots and example rows. */
@@ -101,8 +119,7 @@ export class Budget {
 
   /** Between the last score and the report, for the light model: what is left over; 0 where that is too little. */
   get refitSeconds(): number {
-    const { rows, features } = this.#board.size();
-    const over = this.left - REPORT_SECONDS - (rows * features) / WRAP_UP_CELLS_PER_SECOND / 2;
+    const over = this.left - REPORT_SECONDS - this.#ofTable();
     const seconds = Math.min(over, LEFTOVER_REFIT_SHARE * this.total);
     return seconds < LEAST_REFIT_SECONDS ? 0 : seconds;
   }
@@ -153,7 +170,3 @@ export class Budget {
     return Math.max(30, this.reserve * 3);
   }
 }
-
-const wrapUpOfCells = (cells: number): number =>
-  Math.min(cells, WRAP_UP_MANY_CELLS) / WRAP_UP_CELLS_PER_SECOND +
-  Math.max(0, cells - WRAP_UP_MANY_CELLS) / WRAP_UP_FURTHER_CELLS_PER_SECOND;

@@ -19,6 +19,7 @@ from .learning_curve import learning_curve
 from .metrics import all_metrics, is_lower_better, metric_of, quantile_of, score, share_below
 from .model import fitted_model
 from .slices import worst_slices
+from .speed import TimedModel
 from .twins import find_twins
 from .wire import emit_log, emit_progress, finite
 from .workspace import Table
@@ -101,7 +102,9 @@ def _add_holdout(
     task, name, metric = profile["task"], profile["metric"], metric_of(profile)
     emit_progress(0.25, f"scoring {len(holdout):,} sealed rows")
     model = fitted_model(evaluation["trialId"])
-    scores = model.predict_scores(holdout.X)
+    # The largest call there will be tells best what a row costs.
+    timed = TimedModel(model)
+    scores = timed.predict_scores(holdout.X)
     decisive = model.weighed(scores)
     workspace.save_array(HOLDOUT_SCORES, scores)
     evaluation["rows"] = len(holdout)
@@ -135,7 +138,7 @@ def _add_holdout(
         task=task, metric=metric, classes=[str(entry["label"]) for entry in classes] if classes else None,
         features=features, seed=seed, label_weights=model.label_weights,
     )  # fmt: skip
-    evaluation |= explain(model, job, train, holdout, scores, time_limit)
+    evaluation |= explain(timed, job, train, holdout, scores, time_limit)
 
 
 def _coverage(metric: str, y: np.ndarray, oof: np.ndarray) -> dict[str, float | None] | None:

@@ -18,7 +18,7 @@ from .metrics import labels
 from .sampling import target_order
 from .speed import TimedModel
 from .wire import emit_log, emit_progress
-from .workspace import Scorer, Table
+from .workspace import Table
 
 #: Of the time limit, which importances may take whole.
 _DEPENDENCE_SHARE, _CONTRIBUTIONS_SHARE = 0.10, 0.08
@@ -39,13 +39,12 @@ class Job:
     label_weights: list[float] | None
 
 
-def explain(model: Scorer, job: Job, train: Table, holdout: Table, scores: np.ndarray, time_limit: float) -> dict[str, Any]:
+def explain(timed: TimedModel, job: Job, train: Table, holdout: Table, scores: np.ndarray, time_limit: float) -> dict[str, Any]:
     """The keys `importances`, `partialDependence` and `examples` of an evaluation, and `cut`: what was left out or looked at
     more coarsely for time, in words.
 
-    `scores` are the model's for the sealed rows, already known. Deterministic for the job's seed as long as the time suffices.
+    `scores` are the timed model's for the sealed rows, already known. Deterministic for the job's seed as long as the time suffices.
     """
-    timed = TimedModel(model)
     timed.warm_up(holdout.X)
     emit_progress(0.5, "shuffling one column at a time to see what the model relies on")
     names = [feature["name"] for feature in job.features]

@@ -73,10 +73,13 @@ def permutation_importance(
     shuffled: dict[str, list[np.ndarray]] = {name: [] for name in features}
     turns = [name for _ in range(_SHUFFLES) for name in features]
     while turns:
-        left = (deadline if all(shuffled.values()) else last_call) - time.monotonic()
-        if left <= 0:
+        now = time.monotonic()
+        waiting = sum(not parts for parts in shuffled.values())
+        if now >= (last_call if waiting else deadline):
             break
-        most_rows = min(_ROWS_PER_CALL, _CELLS_PER_CALL // X.shape[1], speed.rows_within(left))
+        # What is beyond the limit goes into columns that nothing is known of yet.
+        affordable = max(speed.rows_within(deadline - now), min(waiting * len(y), speed.rows_within(last_call - now)))
+        most_rows = min(_ROWS_PER_CALL, _CELLS_PER_CALL // X.shape[1], affordable)
         batch = turns[: max(1, int(most_rows // len(y)))]
         turns = turns[len(batch) :]
         answers = model.predict_scores(pd.concat([_with_shuffled(X, name, rng) for name in batch], ignore_index=True))

@@ -107,6 +107,25 @@ def test_stops_measuring_importance_when_its_time_is_out_and_names_what_is_left(
     assert found.unmeasured
 
 
+def test_once_each_column_was_looked_at_importance_keeps_to_its_time() -> None:
+    class Slow:
+        def predict_scores(self, X: pd.DataFrame) -> np.ndarray:
+            clock[0] += 0.005 * len(X)
+            return X["c0"].to_numpy()
+
+    clock = [0.0]  # a look at every column takes 4 s, all five 20 s
+    model, X = TimedModel(Slow()), pd.DataFrame({f"c{number}": np.random.default_rng(number).normal(size=200) for number in range(8)})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sproutml_toolkit.importance.time.monotonic", lambda: clock[0])
+        model.warm_up(X)
+        begun = clock[0]
+        found = permutation_importance(
+            model, X, X["c0"].to_numpy(), X["c0"].to_numpy(), "RMSE", None, list(X), model.speed(), SEED, time_limit_seconds=10.0
+        )
+    assert not found.unmeasured
+    assert clock[0] - begun <= 10.5
+
+
 def test_names_the_group_of_rows_the_model_fails_on() -> None:
     rng = np.random.default_rng(0)
     region = rng.choice(["north", "south", "west"], 900)

@@ -5,7 +5,7 @@ import type { TrialRequest } from '../tools/training.ts';
 /** Above this many rows the cheap families no longer add diversity worth their time. */
 const SMALL_TABLE_ROWS = 5_000;
 /** Less core time than this per row, and only boosters pay: nothing else learns as much from as many rows as fast. */
-const HURRIED_CORE_SECONDS_PER_ROW = 0.02;
+const HURRIED_CORE_SECONDS_PER_ROW = 0.008;
 /** What a second configuration of a family leaves to the tuner, who knows by then which families are worth it. */
 const TUNERS_SHARE = 0.25;
 

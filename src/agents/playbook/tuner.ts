@@ -27,8 +27,8 @@ type Entry = z.output<typeof leaderboard>[number];
 
 /** Families tuned in one round: the strongest, by their best configuration. */
 const FAMILIES_PER_ROUND = 3;
-/** A family whose trials take more of what is left than this is too dear to be tuned: all of it, where trials are counted. */
-const DEAREST_SHARE = 0.5;
+/** A configuration that takes more of what is left than this is too dear to be varied: all of it, where trials are counted. */
+const DEAREST_SHARE = 0.7;
 /** One proposal in this many is drawn from the whole space, so that the search is not caught where it began. */
 const EXPLORE_EVERY = 4;
 
@@ -67,7 +67,7 @@ interface Proposal {
   trial: TrialRequest;
 }
 
-/** Proposals take turns over the strongest families with trials of `dearest` seconds at most, the strongest one twice as often. */
+/** Proposals take turns over the strongest families, by configurations of `dearest` seconds at most, the strongest one twice as often. */
 function propose(
   board: readonly Entry[],
   wanted: number,
@@ -98,17 +98,14 @@ function propose(
   return proposals;
 }
 
-/** The best configuration of each tunable family, best first; without the families with a trial of more than `dearest` seconds. */
+/** The best configuration of each tunable family that takes `dearest` seconds at most, best first. */
 function strongest(board: readonly Entry[], dearest: number): Entry[] {
   const bestOfFamily = new Map<Family, Entry>();
   for (const entry of board) {
-    if (SEARCH_SPACES[entry.family] && !bestOfFamily.has(entry.family)) bestOfFamily.set(entry.family, entry);
+    const isTunable = SEARCH_SPACES[entry.family] && entry.seconds <= dearest;
+    if (isTunable && !bestOfFamily.has(entry.family)) bestOfFamily.set(entry.family, entry);
   }
-  const seconds = (family: Family) =>
-    Math.max(...board.filter((entry) => entry.family === family).map(({ seconds }) => seconds));
-  return [...bestOfFamily.values()]
-    .filter(({ family }) => seconds(family) <= dearest)
-    .slice(0, FAMILIES_PER_ROUND);
+  return [...bestOfFamily.values()].slice(0, FAMILIES_PER_ROUND);
 }
 
 const NAMES: Readonly<Record<Exclude<Family, 'ENSEMBLE'>, string>> = {
