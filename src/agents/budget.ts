@@ -18,6 +18,10 @@ const SECONDS_PER_MILLION_CELLS: Readonly<Record<Family, number>> = {
 };
 /** What any trial costs, however small the table. */
 const FIXED_SECONDS = 0.3;
+/** A quick trial learns from so many rows of a fold at most: it is there to be first. */
+export const QUICK_ROWS = 100_000;
+/** How many quick trials take as long as one of its family with time enough, about. */
+const QUICKER = 4;
 
 /** What scores and report cost on two cores, however small the table. */
 const WRAP_UP_SECONDS = 2.4;
@@ -128,11 +132,14 @@ export class Budget {
     return Math.max(0, this.left - this.reserve);
   }
 
-  /** Expected wall seconds of one trial: the dearest of its family so far, else by the size of the table. */
+  /** Expected wall seconds of one trial: the dearest of its family so far, else by the quick one or the size of the table. */
   estimate(family: Family): number {
+    const quick = this.#board.trials.find(({ isQuick }) => isQuick);
     const seen = this.#board.trials.filter((trial) => trial.family === family && !trial.isQuick);
     if (seen.length > 0) return Math.max(...seen.map((trial) => trial.wallSeconds));
     const { rows, features, folds } = this.#board.size();
+    // On more rows the quick one learnt from a part of them.
+    if (family === quick?.family && rows <= QUICK_ROWS) return quick.wallSeconds * QUICKER;
     return FIXED_SECONDS + SECONDS_PER_MILLION_CELLS[family] * ((rows * features) / 1e6) * folds;
   }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { FAMILIES } from '../../domain/vocabulary.ts';
+import { QUICK_ROWS } from '../budget.ts';
 import type { AgentContext } from '../context.ts';
 import { recordTrial, stableTrialId } from '../leaderboard.ts';
 import { type StepError, step } from '../step.ts';
@@ -24,8 +25,6 @@ export const trialShape = {
     .max(0.9)
     .describe('Share of the whole search time that must be left after this trial: 0 where it may use all.'),
 };
-/** A quick trial learns from so many rows of a fold at most: it is there to be first. */
-const QUICK_ROWS = 100_000;
 const trialSchema = z.object(trialShape);
 export type TrialRequest = z.output<typeof trialSchema>;
 

@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest';
+import { Blackboard, type BoardTrial } from '../../src/agents/blackboard.ts';
+import { Budget } from '../../src/agents/budget.ts';
+
+const trial = (over: Partial<BoardTrial>): BoardTrial => ({
+  id: 'a',
+  name: 'A',
+  family: 'LIGHTGBM',
+  agent: 'SUB_TRAINER',
+  score: 1,
+  foldScores: [],
+  fitSeconds: 1,
+  predictMicrosPerRow: 10,
+  parameters: {},
+  isBaseline: false,
+  isQuick: false,
+  wallSeconds: 1,
+  at: 1,
+  asked: { delegation: 0, run: 'r', call: 0 },
+  ...over,
+});
+
+/** A job of a minute, twenty seconds in, on a table of 50,000 rows and 10 features of which 10,000 rows are sealed. */
+function halfway(holdoutRows = 10_000): { board: Blackboard; budget: Budget } {
+  const board = new Blackboard();
+  board.split = { trainRows: 40_000, holdoutRows, folds: 5, stratified: true, decisions: [], warnings: [] };
+  board.plan = {
+    features: [],
+    dropped: [],
+    decisions: [],
+    warnings: [],
+    estimates: { rows: 40_000, features: 10 },
+  };
+  return { board, budget: new Budget(60, () => 20_000, board, 2, null) };
+}
+
+describe('what is kept back for the end', () => {
+  it('is more where the models that were trained answer slowly, but never more than a third', () => {
+    const { board, budget } = halfway();
+    board.addTrial(trial({ predictMicrosPerRow: 5 }));
+    const quick = budget.reserve;
+    board.addTrial(trial({ id: 'b', predictMicrosPerRow: 300 }));
+    expect(budget.reserve).toBeGreaterThan(quick + 5);
+    board.addTrial(trial({ id: 'c', predictMicrosPerRow: 1e6 }));
+    expect(budget.reserve).toBe(20);
+  });
+
+  it('is less where no rows are sealed, for nothing is scored or explained on them', () => {
+    expect(halfway(0).budget.reserve).toBeLessThan(halfway().budget.reserve - 3);
+  });
+
+  it('goes by what the last ensemble cost', () => {
+    const { board, budget } = halfway();
+    const before = budget.reserve;
+    board.addTrial(trial({ id: 'e', family: 'ENSEMBLE', wallSeconds: 6, predictMicrosPerRow: null }));
+    expect(budget.reserve).toBeCloseTo(before + 5, 5);
+  });
+});
+
+describe('what a trial is expected to cost', () => {
+  it('is by the table at first, then by the quick one, then by the dearest of its family', () => {
+    const { board, budget } = halfway();
+    const guess = budget.estimate('LIGHTGBM');
+    board.addTrial(trial({ isQuick: true, wallSeconds: 0.5 }));
+    expect(budget.estimate('LIGHTGBM')).toBeLessThan(guess);
+    expect(budget.estimate('LIGHTGBM')).toBeGreaterThan(0.5);
+    board.addTrial(trial({ id: 'b', wallSeconds: 7 }));
+    board.addTrial(trial({ id: 'c', wallSeconds: 3 }));
+    expect(budget.estimate('LIGHTGBM')).toBe(7);
+  });
+});
