@@ -18,6 +18,15 @@ from sproutml_toolkit.wire import ToolkitError
 PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
 SEED = 3
 
+#: Parameters with which a family learns little, and soon.
+QUICK = {
+    "LIGHTGBM": {"rounds": 30},
+    "CATBOOST": {"rounds": 30},
+    "RANDOM_FOREST": {"n_estimators": 20},
+    "EXTRA_TREES": {"n_estimators": 20},
+    "MLP": {"hidden": [16], "learning_rate": 0.02, "epochs": 20},
+}
+
 
 @dataclass
 class JobFolder:

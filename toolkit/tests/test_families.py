@@ -5,20 +5,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from job_folder import JobFolder, code_of
+from job_folder import QUICK, JobFolder, code_of
 from sproutml_toolkit import workspace
 from sproutml_toolkit.families import _MODULES
 from sproutml_toolkit.families.fold import Fold
 from sproutml_toolkit.features import FORMS, FeatureEncoder
 from sproutml_toolkit.fitting import compact
-
-QUICK = {
-    "LIGHTGBM": {"rounds": 30},
-    "CATBOOST": {"rounds": 30},
-    "RANDOM_FOREST": {"n_estimators": 20},
-    "EXTRA_TREES": {"n_estimators": 20},
-    "MLP": {"hidden": [16], "learning_rate": 0.02, "epochs": 20},
-}
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from finished_job import houses, penguins, report_request
-from job_folder import JobFolder, over_the_wire
+from job_folder import QUICK, JobFolder, over_the_wire
 from test_predict import predict
 from test_report import page_of
 
@@ -16,13 +16,6 @@ from sproutml_toolkit.families import _MODULES
 from sproutml_toolkit.metrics import score
 from sproutml_toolkit.model import load_model
 
-QUICK = {
-    "LIGHTGBM": {"rounds": 30},
-    "CATBOOST": {"rounds": 30},
-    "RANDOM_FOREST": {"n_estimators": 20},
-    "EXTRA_TREES": {"n_estimators": 20},
-    "MLP": {"hidden": [16], "learning_rate": 0.02, "epochs": 20},
-}
 FAMILIES = sorted(set(_MODULES) - {"BASELINE"})
 
 

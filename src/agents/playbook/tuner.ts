@@ -28,7 +28,7 @@ type Entry = z.output<typeof leaderboard>[number];
 /** Families tuned in one round: the strongest, by their best configuration. */
 const FAMILIES_PER_ROUND = 3;
 /** A configuration that takes more of what is left than this is too dear to be varied: all of it, where trials are counted. */
-const DEAREST_SHARE = 0.7;
+const DEAREST_SHARE = 0.65;
 /** One proposal in this many is drawn from the whole space, so that the search is not caught where it began. */
 const EXPLORE_EVERY = 4;
 
