@@ -8,7 +8,6 @@ from sproutml_toolkit import leaks, workspace
 from sproutml_toolkit.families import family
 from sproutml_toolkit.families.fold import Fold
 from sproutml_toolkit.families.logarithm import choose_logarithm
-from sproutml_toolkit.families.ridge import ridge_answers
 from sproutml_toolkit.features import FeatureEncoder
 from sproutml_toolkit.generated import GeneratingEncoder
 from sproutml_toolkit.inner_split import deal_inside
@@ -79,17 +78,6 @@ def test_classes_are_smoothed_more_where_new_rows_are_of_other_groups(name: str,
     module, classes = family(name), (y > 0).astype(int)
     found = [module.fit(fold_of(frame, classes, of, "BINARY", "LOG_LOSS"), dict(module.DEFAULTS))[2][parameter] for of in (None, groups)]
     assert stronger * found[1] > stronger * found[0]
-
-
-def test_ridge_of_many_strengths_answers_as_each_of_them_alone() -> None:
-    from sklearn.linear_model import Ridge
-
-    rng = np.random.default_rng(2)
-    for rows, width in ((80, 5), (20, 50)):
-        X, y, others = rng.normal(size=(rows, width)) + 3, rng.normal(size=rows) + 10, rng.normal(size=(7, width))
-        found = ridge_answers(X, y, others, [0.1, 10.0])
-        for place, alpha in enumerate((0.1, 10.0)):
-            np.testing.assert_allclose(found[:, place], Ridge(alpha=alpha).fit(X, y).predict(others), rtol=1e-6)
 
 
 def test_the_choice_of_logarithms_is_made_between_whole_groups(monkeypatch: pytest.MonkeyPatch) -> None:
