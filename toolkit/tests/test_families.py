@@ -190,3 +190,12 @@ def test_a_kernel_machine_of_many_rows_keeps_to_some_and_says_so(
     monkeypatch.setattr("sproutml_toolkit.families.kernel._MOST_ROWS", 40)
     assert "it learns from 40 of the training rows" in mixed.train("few", "KERNEL")["notes"]
     assert mixed.trial("few").oof.shape == (len(mixed.trial("few").oof), 2)
+
+
+@pytest.mark.parametrize("name", ["EXTRA_TREES", "RANDOM_FOREST"])
+def test_a_fully_grown_forest_is_never_quite_sure(three: JobFolder, name: str) -> None:
+    """Trees that all hold one row of the wrong class would else cost an infinite log loss."""
+    grown = three.train("grown", name, params={"min_samples_leaf": 1, "bootstrap": False, "n_estimators": 20})
+    oof = three.trial("grown").oof
+    assert oof.min() > 0 and np.allclose(oof.sum(axis=1), 1.0)
+    assert grown["score"] < three.train("baseline", "BASELINE")["score"]

@@ -62,7 +62,7 @@ export function choosePortfolio(job: {
   const groups = [
     lightgbm(small, hurried),
     yardsticks(small, hurried),
-    ...(hurried ? [catboostInHurry] : [catboost, forests, smooth(small)]),
+    ...(hurried ? [catboostInHurry] : [catboost, forests(small), smooth(small)]),
     ...(job.metric === 'PINBALL' && !hurried ? [shiftedMeans] : []),
   ];
   return job.trialsLeft === null ? groups : limitTrials(groups, job.trialsLeft);
@@ -166,12 +166,25 @@ const catboost: TrialGroup = {
   together: false,
 };
 
-const forests: TrialGroup = {
+/** A fully grown forest remembers rows that come again: log loss 0.79 for 0.85 on wine_quality_white (0.74 for 0.81 on sealed rows). */
+const forests = (small: boolean): TrialGroup => ({
   group: 'forests',
   why: 'Forests err differently from boosted trees.',
-  trials: [trial('Extra trees', 'EXTRA_TREES'), trial('Random forest', 'RANDOM_FOREST')],
+  trials: [
+    trial('Extra trees', 'EXTRA_TREES'),
+    trial('Random forest', 'RANDOM_FOREST'),
+    ...(small
+      ? [
+          variant('Extra trees (fully grown)', 'EXTRA_TREES', {
+            min_samples_leaf: 1,
+            bootstrap: false,
+            n_estimators: 300,
+          }),
+        ]
+      : []),
+  ],
   together: false,
-};
+});
 
 /**
  * The kernel machine is cheap on few rows, and the best single model on tables of measured numbers: log loss 0.33 for 0.36 on
