@@ -122,6 +122,7 @@ export const FAMILIES = [
   'EXTRA_TREES',
   'KNN',
   'MLP',
+  'KERNEL',
   'ENSEMBLE',
 ] as const;
 export type Family = (typeof FAMILIES)[number];
