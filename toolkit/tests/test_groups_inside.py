@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from job_folder import JobFolder
 from sproutml_toolkit import leaks, workspace
-from sproutml_toolkit.families import family
+from sproutml_toolkit.families import family, kernel
 from sproutml_toolkit.families.fold import Fold
 from sproutml_toolkit.families.logarithm import choose_logarithm
 from sproutml_toolkit.features import FeatureEncoder
@@ -70,6 +70,28 @@ def test_values_are_smoothed_more_where_new_rows_are_of_other_groups(name: str, 
     module = family(name)
     alone, whole = (module.fit(fold_of(frame, y, of), dict(module.DEFAULTS))[2][parameter] for of in (None, groups))
     assert whole > 3 * alone
+
+
+@pytest.mark.parametrize("classes", [False, True])
+def test_a_kernel_machine_is_chosen_by_answers_that_know_no_target_of_their_group(classes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[np.ndarray] = []
+    ridge = kernel._ridge
+
+    def noted(features: np.ndarray, targets: np.ndarray, alpha: float | None, parts: np.ndarray | None):
+        assert parts is not None
+        seen.append(parts)
+        changed = targets + 5.0 * (parts == 0)[:, None]
+        before, after = (ridge(features, of, 1.0, parts)[3][parts == 0] for of in (targets, changed))
+        np.testing.assert_allclose(before, after)
+        return ridge(features, targets, alpha, parts)
+
+    monkeypatch.setattr(kernel, "_ridge", noted)
+    frame, y, groups = known_by_heart()
+    fold = fold_of(frame, (y > 0).astype(int), groups, "BINARY", "LOG_LOSS") if classes else fold_of(frame, y, groups)
+    kernel.fit(fold, dict(kernel.DEFAULTS) | {"alpha": 1.0, "gamma": 0.1})
+    assert len(seen) == 1 and all(len(set(seen[0][groups == group])) == 1 for group in range(GROUPS))
+    kernel.fit(fold, dict(kernel.DEFAULTS) | {"alpha": 1.0})
+    assert len(seen) > 2
 
 
 @pytest.mark.parametrize(("name", "parameter", "stronger"), [("LINEAR", "C", -1), ("KNN", "n_neighbors", 1)])
