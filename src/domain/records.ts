@@ -61,6 +61,8 @@ export interface JobOptions {
   groupColumn: string | null;
   /** The rows that are latest by this column are sealed. Not together with `groupColumn`. */
   timeColumn: string | null;
+  /** Most US dollars a language model may cost; null: the server's own limit. */
+  maxCostUsd: number | null;
 }
 
 /** Options that jobs of earlier versions were stored without, and what that means. */
@@ -70,6 +72,7 @@ export const LATER_OPTIONS = {
   holdoutFraction: null,
   groupColumn: null,
   timeColumn: null,
+  maxCostUsd: null,
 } as const satisfies Partial<JobOptions>;
 
 export interface Interval {
@@ -94,12 +97,21 @@ export interface JobFailure {
   stage: Stage | null;
 }
 
-export interface JobUsage {
+/** What one agent has used of a language model. */
+export interface AgentUsage {
+  /** Calls that were answered. */
   modelCalls: number;
   inputTokens: number;
+  /** Of `inputTokens`, those read from the model's cache. */
+  cachedInputTokens: number;
   outputTokens: number;
   estimatedCostUsd: number;
+}
+
+export interface JobUsage extends AgentUsage {
   sandboxSeconds: number;
+  /** Who used it; the playbook uses nothing. */
+  agents: Partial<Record<AgentRole, AgentUsage>>;
 }
 
 export interface Job {
