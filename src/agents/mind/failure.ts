@@ -4,8 +4,8 @@ import { z } from 'zod';
 import { messageOf } from '../../domain/errors.ts';
 import { type Redact, redactError } from './redact.ts';
 
-/** How far a failure reaches: this turn, this model, or everything behind the address, for the rest of the job. */
-export type Reach = 'turn' | 'model' | 'job';
+/** How far a failure reaches: this turn, this agent's run, this model, or everything behind the address, to the end of the job. */
+export type Reach = 'turn' | 'run' | 'model' | 'job';
 
 export type FailureCode =
   | 'KEY_REFUSED'

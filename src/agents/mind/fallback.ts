@@ -1,14 +1,15 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { AgentOutputItem, ModelRequest } from '@openai/agents-core';
 import type { AgentUsage } from '../../domain/records.ts';
 import { addAgentUsage, NO_AGENT_USAGE } from '../../domain/usage.ts';
 import type { AgentRole } from '../../domain/vocabulary.ts';
 import { playbookOf, type Table } from '../seats.ts';
-import { readAnswer } from './answer.ts';
-import { type FailureCode, ModelFailure, type Reach } from './failure.ts';
+import { type Answer, readAnswer } from './answer.ts';
+import { ModelFailure } from './failure.ts';
 import { type LanguageModelOptions, PLAYBOOK } from './options.ts';
+import { type Fallback, Outages } from './outages.ts';
 import { estimateOf, Purse, priceOf, usageOf } from './spend.ts';
 import { circles } from './stuck.ts';
+import { TurnClock } from './turn-clock.ts';
 import type { Turnstile } from './turnstile.ts';
 import type { Wire } from './wire.ts';
 
@@ -22,26 +23,6 @@ export interface Turn {
   readonly fallback: Fallback | null;
 }
 
-export interface Fallback {
-  readonly model: string;
-  readonly code: FailureCode;
-  readonly reach: Reach;
-  readonly reason: string;
-  /** False where it follows from one that was told before. */
-  readonly isNews: boolean;
-}
-
-/** Of the search time left, so much at most is waited in one turn for a server that asks for patience. */
-const PATIENCE_SHARE = 0.1;
-/** A server that fails is asked again so often in one turn. */
-const MOST_RETRIES = 2;
-const FIRST_PAUSE_MS = 250;
-/** So many turns in a row that a model did not take, and it is given up. */
-const MOST_FAILED_TURNS = 3;
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
-/** Turns a model may take in one agent's run; then the playbook brings it to its end. */
-const MOST_TURNS_OF_A_RUN = 120;
-
 /** What every job of this process shares: the way to the model and the line before it. */
 export interface ModelAccess {
   readonly options: LanguageModelOptions;
@@ -49,56 +30,58 @@ export interface ModelAccess {
   readonly turnstile: Turnstile;
 }
 
+/** A server that fails is asked again so often in one turn. */
+const MOST_RETRIES = 2;
+const FIRST_PAUSE_MS = 250;
+/** Turns a model may take in one agent's run; then the playbook brings it to its end. */
+const MOST_TURNS_OF_A_RUN = 120;
+
+/** One turn on its way: what is asked, of whom, until when, and what it has used so far. */
+interface Attempt {
+  readonly model: string;
+  readonly request: ModelRequest;
+  readonly clock: TurnClock;
+  used: AgentUsage;
+}
+
 /**
  * The language model in the seats of one job, with the playbook behind it: whatever becomes of the model, a turn is taken. Rejects
- * with the hard stop's reason alone.
+ * with a hard stop's reason alone.
  */
 export class FallbackSeats {
   readonly #table: Table;
   readonly #access: ModelAccess | null;
   readonly #purse: Purse;
-  /** Why the model is not asked any more, in the whole job. */
-  #closed: ModelFailure | null = null;
-  /** The same of single models and runs. */
-  readonly #closedParts = new Map<string, ModelFailure>();
-  readonly #failedTurns = new Map<string, number>();
-  #toldOfRest = false;
+  readonly #outages = new Outages();
 
   constructor(table: Table, access: ModelAccess | null) {
     this.#table = table;
     this.#access = access;
-    const { maxCostUsd } = table.job.options;
-    this.#purse = new Purse(
-      {
-        maxCostUsd: maxCostUsd ?? access?.options.maxCostUsd ?? 0,
-        maxTokens: access?.options.maxTokens ?? 0,
-      },
-      table.job.usage,
-    );
+    const maxCostUsd = table.job.options.maxCostUsd ?? access?.options.maxCostUsd ?? 0;
+    this.#purse = new Purse({ maxCostUsd, maxTokens: access?.options.maxTokens ?? 0 }, table.job.usage);
   }
 
   /** Takes `role`'s turn in `run`. */
   async take(role: AgentRole, run: string, request: ModelRequest): Promise<Turn> {
     const model = this.#access?.options.models[role] ?? 'language model';
     if (model === PLAYBOOK) return this.#playbook(role, request, null, NO_AGENT_USAGE);
-    const tally = { used: NO_AGENT_USAGE };
+    const clock = new TurnClock(this.#table, request.signal);
+    const attempt: Attempt = { model, request, clock, used: NO_AGENT_USAGE };
     try {
-      this.#refuse(model, run, request);
-      const { output, said } = await this.#ask(model, request, tally);
-      this.#failedTurns.set(model, 0);
-      this.#toldOfRest = false;
-      return { output, by: model, used: tally.used, said, fallback: null };
+      const access = this.#admit(attempt, run);
+      const { output, said } = await this.#ask(access, attempt);
+      this.#outages.answered(model);
+      return { output, by: model, used: attempt.used, said, fallback: null };
     } catch (error) {
-      this.#table.signal.throwIfAborted();
+      clock.throwIfStoppedHard();
       if (!(error instanceof ModelFailure)) throw error;
-      return this.#playbook(role, request, this.#note(model, run, error), tally.used);
+      return this.#playbook(role, request, this.#outages.note(model, run, error), attempt.used);
     }
   }
 
-  /** What an earlier attempt learnt of the model holds in this one. */
+  /** What an earlier attempt at the job learnt of the model holds in this one. */
   recall({ fallback }: Turn, run: string): void {
-    if (fallback)
-      this.#close(fallback.model, run, new ModelFailure(fallback.code, fallback.reason, fallback));
+    if (fallback) this.#outages.recall(fallback, run);
   }
 
   async #playbook(
@@ -112,34 +95,32 @@ export class FallbackSeats {
   }
 
   /** Throws where the model is not to be asked at all. */
-  #refuse(model: string, run: string, { input }: ModelRequest): void {
-    const closed = this.#closed ?? this.#closedParts.get(model) ?? this.#closedParts.get(run);
-    if (closed) throw closed;
+  #admit({ model, request, clock }: Attempt, run: string): ModelAccess {
+    const standing = this.#outages.standing(model, run);
+    if (standing) throw standing;
     if (this.#access === null) {
       throw new ModelFailure('NOT_CONFIGURED', 'none is configured on this server any more', {
         reach: 'job',
       });
     }
-    if (this.#table.stopReason() !== null) throw stopped(this.#table);
-    if (this.#table.budget.searchLeft <= 0) throw timeUsed();
-    const circle = circles(input);
+    clock.throwIfOver();
+    const circle = circles(request.input);
     if (circle !== null) throw new ModelFailure('STUCK', `it goes round in circles: ${circle}`);
-    if (turnsOf(input) >= MOST_TURNS_OF_A_RUN) {
-      throw new ModelFailure('TOO_MANY_TURNS', `it took ${MOST_TURNS_OF_A_RUN} turns without an end`);
+    if (turnsOf(request.input) >= MOST_TURNS_OF_A_RUN) {
+      throw new ModelFailure('TOO_MANY_TURNS', `it took ${MOST_TURNS_OF_A_RUN} turns without an end`, {
+        reach: 'run',
+      });
     }
+    return this.#access;
   }
 
   /** Asks until there is an answer with calls, or patience is at its end. */
-  async #ask(
-    model: string,
-    request: ModelRequest,
-    tally: { used: AgentUsage },
-  ): Promise<{ output: AgentOutputItem[]; said: string[] }> {
-    const patienceEnds = performance.now() + this.#table.budget.searchLeft * 1000 * PATIENCE_SHARE;
+  async #ask(access: ModelAccess, attempt: Attempt): Promise<Answer> {
+    const { clock, request } = attempt;
     let asked = request;
     for (let retries = 0, nudged = false; ; ) {
       try {
-        const answer = await this.#call(model, asked, tally, patienceEnds);
+        const answer = await this.#call(access, attempt, asked);
         if (answer.calls > 0) return answer;
         if (nudged) throw new ModelFailure('NO_CALL', 'it called no tool, though it was asked twice');
         nudged = true;
@@ -149,42 +130,42 @@ export class FallbackSeats {
         // A limit is waited for as long as patience lasts; a failure is tried again a few times.
         if (error.code !== 'RATE_LIMITED' && retries >= MOST_RETRIES) throw error;
         const wait = error.retryAfterMs ?? FIRST_PAUSE_MS * 2 ** retries;
-        if (performance.now() + wait > patienceEnds) throw error;
+        if (!clock.allows(wait)) throw error;
         retries += 1;
-        await this.#pause(wait);
+        await clock.pause(wait);
       }
     }
   }
 
-  async #call(model: string, request: ModelRequest, tally: { used: AgentUsage }, patienceEnds: number) {
-    const { wire, turnstile, options } = this.#shared();
-    const { price } = priceOf(model, options);
+  async #call(
+    { wire, turnstile, options }: ModelAccess,
+    attempt: Attempt,
+    asked: ModelRequest,
+  ): Promise<Answer> {
+    const { model, clock } = attempt;
     const paused = turnstile.pausedFor();
-    if (performance.now() + paused > patienceEnds) {
-      throw new ModelFailure(
-        'RESTING',
-        `the server asked for a pause, ${Math.ceil(paused / 1000)} s of it left`,
-      );
+    if (!clock.allows(paused)) {
+      const seconds = Math.ceil(paused / 1000);
+      throw new ModelFailure('RESTING', `the server asked for a pause, ${seconds} s of it left`);
     }
-    const ends = this.#signals();
-    const estimate = estimateOf(request, price);
+    const { price } = priceOf(model, options);
+    const estimate = estimateOf(asked, price);
     const settle = this.#purse.reserve(estimate);
+    const slow = new AbortController();
+    let timer: NodeJS.Timeout | undefined;
     let used = NO_AGENT_USAGE;
-    let slow: AbortSignal | null = null;
     try {
-      const response = await turnstile.pass(ends.any, () => {
-        slow = AbortSignal.timeout(options.timeoutMs);
-        return wire.ask(model, request, AbortSignal.any([ends.any, slow]));
+      const response = await turnstile.pass(clock.signal, () => {
+        // Standing in line is not the server's fault.
+        timer = setTimeout(() => slow.abort(), options.timeoutMs);
+        return wire.ask(model, asked, AbortSignal.any([clock.signal, slow.signal]));
       });
       // Some servers do not count.
       used = response.usage.totalTokens > 0 ? usageOf(response.usage, price) : estimate;
-      return readAnswer(response.output, request, wire.redact);
+      return readAnswer(response.output, asked, wire.redact);
     } catch (error) {
-      this.#table.signal.throwIfAborted();
-      if (this.#table.stopSignal.aborted) throw stopped(this.#table);
-      if (ends.time.aborted) throw timeUsed();
-      // TypeScript cannot see that the callback has set it.
-      if ((slow as AbortSignal | null)?.aborted) {
+      clock.throwIfOver();
+      if (slow.signal.aborted) {
         throw new ModelFailure('STALLED', `no answer within ${options.timeoutMs / 1000} s`);
       }
       if (!(error instanceof ModelFailure)) throw error;
@@ -193,93 +174,12 @@ export class FallbackSeats {
       if (error.code === 'NONSENSE' && used.modelCalls === 0) used = estimate;
       throw error;
     } finally {
+      clearTimeout(timer);
       settle(used);
-      tally.used = addAgentUsage(tally.used, used);
+      attempt.used = addAgentUsage(attempt.used, used);
     }
-  }
-
-  #shared(): ModelAccess {
-    if (this.#access === null) throw new Error('A model was asked that is not configured.');
-    return this.#access;
-  }
-
-  /** What ends a wait or a call: the hard stop, the soft one, the end of the search. */
-  #signals(): { any: AbortSignal; time: AbortSignal } {
-    const { signal, stopSignal, budget } = this.#table;
-    const left = Math.ceil(budget.searchLeft * 1000);
-    const time = AbortSignal.timeout(Math.min(Math.max(1, left), LONGEST_TIMER_MS));
-    return { any: AbortSignal.any([signal, stopSignal, time]), time };
-  }
-
-  async #pause(ms: number): Promise<void> {
-    const { any, time } = this.#signals();
-    try {
-      await sleep(ms, undefined, { signal: any });
-    } catch (error) {
-      this.#table.signal.throwIfAborted();
-      if (this.#table.stopSignal.aborted) throw stopped(this.#table);
-      if (time.aborted) throw timeUsed();
-      throw error;
-    }
-  }
-
-  /** Remembers a failure as far as it reaches. */
-  #note(model: string, run: string, failure: ModelFailure): Fallback {
-    const known = this.#closed === failure || [...this.#closedParts.values()].includes(failure);
-    let told = failure;
-    if (!known && failure.reach === 'turn' && COUNTED.has(failure.code)) {
-      const failed = (this.#failedTurns.get(model) ?? 0) + 1;
-      this.#failedTurns.set(model, failed);
-      if (failed >= MOST_FAILED_TURNS) {
-        told = new ModelFailure('MODEL_DOWN', `${failure.message}, ${failed} turns in a row`, {
-          reach: 'model',
-        });
-      }
-    }
-    const isClosed = !known && this.#close(model, run, told);
-    const isNews = isClosed || (!known && told.reach === 'turn' && !this.#isOldRest(told));
-    return { model, code: told.code, reach: told.reach, reason: told.message, isNews };
-  }
-
-  /** One pause is told of once, however many turns fall into it. */
-  #isOldRest({ code }: ModelFailure): boolean {
-    const isOld = code === 'RESTING' && this.#toldOfRest;
-    if (code === 'RESTING' || code === 'RATE_LIMITED') this.#toldOfRest = true;
-    return isOld;
-  }
-
-  /** False when nothing is to be closed, or was already. */
-  #close(model: string, run: string, failure: ModelFailure): boolean {
-    if (failure.reach === 'job') {
-      if (this.#closed) return false;
-      this.#closed = failure;
-      return true;
-    }
-    const part = failure.reach === 'model' ? model : failure.code === 'TOO_MANY_TURNS' ? run : null;
-    if (part === null || this.#closedParts.has(part)) return false;
-    this.#closedParts.set(part, failure);
-    return true;
   }
 }
-
-/** Failures that say something about the model or the way to it, not about one conversation. */
-const COUNTED: ReadonlySet<FailureCode> = new Set([
-  'RATE_LIMITED',
-  'SERVER_ERROR',
-  'REQUEST_REFUSED',
-  'STALLED',
-  'CONNECTION_LOST',
-  'NONSENSE',
-  'NO_CALL',
-]);
-
-const timeUsed = (): ModelFailure =>
-  new ModelFailure('TIME_USED', 'the time for the search is used', { reach: 'job' });
-
-const stopped = ({ stopReason }: Table): ModelFailure =>
-  new ModelFailure('STOPPED', stopReason() === 'cancelled' ? 'the job was cancelled' : 'the time is used', {
-    reach: 'job',
-  });
 
 /** Turns so far: answers that came in one go stand beside each other. */
 function turnsOf(input: ModelRequest['input']): number {

@@ -4,8 +4,9 @@ import { z } from 'zod';
 import type { NewEvent } from '../../domain/events.ts';
 import type { AgentRole } from '../../domain/vocabulary.ts';
 import { playbookOf, readSeat, type Table, type TakeSeats } from '../seats.ts';
-import { type Fallback, FallbackSeats, type ModelAccess, type Turn } from './fallback.ts';
+import { FallbackSeats, type ModelAccess, type Turn } from './fallback.ts';
 import type { LanguageModelOptions } from './options.ts';
+import type { Fallback } from './outages.ts';
 import { Turnstile } from './turnstile.ts';
 import { Wire } from './wire.ts';
 
