@@ -80,6 +80,8 @@ export async function startApp({ config, logger }: { config: Config; logger: Log
         openToolkit: (sandbox) => openToolkit(sandbox, { memoryBytes: config.SANDBOX_MEMORY_BYTES }),
         cpus: config.SANDBOX_CPUS ?? coresPerJob(config),
         mind,
+        memoryBytes: config.SANDBOX_MEMORY_BYTES,
+        shareSamples: config.LLM_SHARE_SAMPLES,
       }),
     });
     const http = createHttpServer({

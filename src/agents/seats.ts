@@ -24,8 +24,10 @@ const PLAYBOOKS: Readonly<Record<AgentRole, Playbook>> = {
  */
 export function playbookSeats(): ModelProvider {
   return {
-    getModel(role): Model {
-      if (!isRole(role)) throw new Error(`There is no seat named "${role}".`);
+    getModel(name): Model {
+      // Seats that the playbook keeps whoever sits in the others.
+      const role = name?.replace(/^playbook:/, '');
+      if (!isRole(role)) throw new Error(`There is no seat named "${name}".`);
       return new PlaybookModel(PLAYBOOKS[role]);
     },
   };

@@ -4,6 +4,7 @@ import type { BlobStore } from '../artifacts/blob-store.ts';
 import type { Mind } from '../domain/vocabulary.ts';
 import type { Sandbox, SandboxProvider } from '../sandbox/sandbox.ts';
 import type { Toolkit } from '../sandbox/toolkit.ts';
+import { openUntrustedPython } from '../sandbox/untrusted-python.ts';
 import type { RunJob } from './run.ts';
 
 export interface PipelineParts {
@@ -14,10 +15,15 @@ export interface PipelineParts {
   /** Cores one job may use. */
   cpus: number;
   mind: Mind;
+  /** Most memory a process of agent-written code may use. */
+  memoryBytes: number;
+  /** Whether cells of tables may be told to a language model. */
+  shareSamples: boolean;
 }
 
 /** What a job does: opens its sandbox, lays the table in it and gives both to the team. */
-export function createPipeline({ blobs, sandboxes, openToolkit, cpus, mind }: PipelineParts): RunJob {
+export function createPipeline(parts: PipelineParts): RunJob {
+  const { blobs, sandboxes, openToolkit, cpus, mind, memoryBytes, shareSamples } = parts;
   return async (context) => {
     const { job, dataset } = context;
     const sandbox = await sandboxes.open(job.id);
@@ -31,6 +37,8 @@ export function createPipeline({ blobs, sandboxes, openToolkit, cpus, mind }: Pi
           readFile: (path) => sandbox.get(path),
           cpus,
           mind,
+          untrusted: openUntrustedPython(sandbox, { memoryBytes }),
+          shareSamples,
           // One seed for all jobs: the same table and options give the same leaderboard.
           seed: 0,
         });
