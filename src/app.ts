@@ -85,6 +85,8 @@ export async function startApp({ config, logger }: { config: Config; logger: Log
         openToolkit: (sandbox) => openToolkit(sandbox, { memoryBytes: config.SANDBOX_MEMORY_BYTES }),
         cpus: config.SANDBOX_CPUS ?? coresPerJob(config),
         languageModelSeats: languageModelSeats(model && openModelAccess(model)),
+        memoryBytes: config.SANDBOX_MEMORY_BYTES,
+        shareSamples: config.LLM_SHARE_SAMPLES,
       }),
     });
     const http = createHttpServer({

@@ -56,6 +56,11 @@ const environment = z.object({
   SANDBOX_CPUS: integer(1, 256)
     .optional()
     .describe('Cores one job may use; default: all of the machine, shared by JOB_CONCURRENCY.'),
+  LLM_SHARE_SAMPLES: z
+    .enum(['true', 'false'])
+    .default('false')
+    .transform((text) => text === 'true')
+    .describe('`true`: a language model may be told cells of the table, not only profiles of its columns.'),
   SIGNING_SECRET: z
     .string()
     .min(16)

@@ -6,16 +6,19 @@ import { Budget } from './budget.ts';
 import type { AgentContext, Team, TeamContext } from './context.ts';
 import { runAgent } from './delegate.ts';
 import { ProgressMeter } from './progress.ts';
-import { orchestrator } from './roles/orchestrator.ts';
+import { orchestratorSeat } from './roles/orchestrator.ts';
 import { removeSdkListeners } from './sdk-listeners.ts';
 import { playbookSeats, type Table, type TakeSeats } from './seats.ts';
 import { Slots } from './slots.ts';
 import { leaveStages } from './stage.ts';
+import { runTwoMinds, TASK } from './two-minds.ts';
 
 export type { StopReason, TeamContext } from './context.ts';
 export { inputPath } from './context.ts';
 
 removeSdkListeners();
+
+const orchestrator = orchestratorSeat('mind');
 
 /** More trials at once than this share too little memory; the cores left over go to each trial as threads. */
 const MAX_PARALLEL_TRIALS = 6;
@@ -68,7 +71,8 @@ export async function runTeam(
     outcome: null,
   };
   try {
-    await runAgent(lead, orchestrator, { run: lead.run, task: 'Train the best model for this job.' });
+    if (context.mind === 'LANGUAGE_MODEL') await runTwoMinds(lead);
+    else await runAgent(lead, orchestrator, { run: lead.run, task: TASK });
     await leaveStages(lead);
   } catch (error) {
     // The first failure is the cause; what the SDK throws after it, in whatever wrapping, is its echo.

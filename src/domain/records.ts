@@ -88,6 +88,10 @@ export interface JobResult {
   baselineScore: number;
   bestTrialId: string;
   summary: string;
+  /** Of a job with a language model: the best validation score of the playbook's own trials; null until there is one. */
+  playbookScore?: number | null;
+  /** How much better than that the best trial is, in the metric's units; 0 where the best is the playbook's own. */
+  lift?: number | null;
 }
 
 export interface JobFailure {
@@ -148,6 +152,8 @@ export interface Trial {
   name: string;
   family: Family;
   agent: AgentRole;
+  /** Whose idea it was; an ensemble with a language model's trial in it is the model's. */
+  origin: Mind;
   score: number;
   foldScores: readonly number[];
   fitSeconds: number;

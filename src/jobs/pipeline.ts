@@ -4,6 +4,7 @@ import { runTeam } from '../agents/team.ts';
 import type { BlobStore } from '../artifacts/blob-store.ts';
 import type { Sandbox, SandboxProvider } from '../sandbox/sandbox.ts';
 import type { Toolkit } from '../sandbox/toolkit.ts';
+import { openUntrustedPython } from '../sandbox/untrusted-python.ts';
 import type { RunJob } from './run.ts';
 
 export interface PipelineParts {
@@ -15,11 +16,15 @@ export interface PipelineParts {
   cpus: number;
   /** Takes the seats of jobs whose mind is a language model. */
   languageModelSeats: TakeSeats;
+  /** Most memory a process of agent-written code may use. */
+  memoryBytes: number;
+  /** Whether cells of tables may be told to a language model. */
+  shareSamples: boolean;
 }
 
 /** What a job does: opens its sandbox, lays the table in it and gives both to the team. */
 export function createPipeline(parts: PipelineParts): RunJob {
-  const { blobs, sandboxes, openToolkit, cpus } = parts;
+  const { blobs, sandboxes, openToolkit, cpus, memoryBytes, shareSamples } = parts;
   return async (context) => {
     const { job, dataset } = context;
     // As the job was begun, whatever is configured by now: what its agents have said and heard stays theirs.
@@ -36,6 +41,8 @@ export function createPipeline(parts: PipelineParts): RunJob {
             readFile: (path) => sandbox.get(path),
             cpus,
             mind: job.mind,
+            untrusted: openUntrustedPython(sandbox, { memoryBytes }),
+            shareSamples,
             // One seed for all jobs: the same table and options give the same leaderboard.
             seed: 0,
           },

@@ -3,6 +3,8 @@ import { type Model, type ModelRequest, type ModelResponse, Usage } from '@opena
 import { z } from 'zod';
 import type { NewEvent } from '../../domain/events.ts';
 import type { AgentRole } from '../../domain/vocabulary.ts';
+import { EXPLORED } from '../context.ts';
+import { PROMPTS_VERSION } from '../prompts/version.ts';
 import { playbookOf, readSeat, type Table, type TakeSeats } from '../seats.ts';
 import { FallbackSeats, type ModelAccess, type Turn } from './fallback.ts';
 import type { LanguageModelOptions } from './options.ts';
@@ -60,6 +62,7 @@ class JournaledSeat implements Model {
       this.#seats.recall(turn, run);
       return { usage: new Usage(), output: turn.output };
     }
+    if (await recorder.finishedStep(EXPLORED)) return silence(request.signal);
     const startedAt = performance.now();
     const turn = await this.#seats.take(this.#role, run, request);
     signal.throwIfAborted();
@@ -91,6 +94,14 @@ function worded({ model, reason, reach }: Fallback) {
   return { from: model, to: 'playbook', reason, message: `${model}: ${reason}; the playbook ${extent}.` };
 }
 
+/** Its part is over, and what it did is only told again: whoever asks on waits until he is stopped. */
+const silence = (signal: AbortSignal | undefined): Promise<never> =>
+  new Promise((_resolve, reject) => {
+    const stop = (): void => reject(signal?.reason);
+    if (signal?.aborted) stop();
+    else signal?.addEventListener('abort', stop, { once: true });
+  });
+
 /** Plain text in one paragraph: what a model writes may hold anything. */
 const shown = (text: string): string => {
   const plain = text.replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ').trim();
@@ -99,7 +110,13 @@ const shown = (text: string): string => {
 
 /** Byte by byte what the model is told: another prompt, tool or answer is another turn. The run keeps parallel ones apart. */
 const keyOf = (role: AgentRole, run: string, request: ModelRequest): string => {
-  const told = JSON.stringify([role, request.systemInstructions, request.tools, request.input]);
+  const told = JSON.stringify([
+    PROMPTS_VERSION,
+    role,
+    request.systemInstructions,
+    request.tools,
+    request.input,
+  ]);
   return `${run}?${createHash('sha256').update(told).digest('hex').slice(0, 32)}`;
 };
 
