@@ -36,7 +36,7 @@ _EXPLANATION_SECONDS = 2.5
 _LEARNING_SHARE = 0.10
 #: Kept in the file, not in the result.
 _FOR_THE_REPORT = (
-    "rows", "rowsOfClass", "resamples", "intervalOf", "validationInterval", "partialDependence", "examples", "learningCurve", "twins", "drift", "cut",
+    "rows", "rowsOfClass", "resamples", "validationInterval", "partialDependence", "examples", "learningCurve", "twins", "drift", "cut",
 )  # fmt: skip
 
 

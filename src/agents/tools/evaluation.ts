@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { formatScore, formatScores, recordTrial, resultSoFar, stableTrialId } from '../leaderboard.ts';
 import { step } from '../step.ts';
-import { ensembleResult, evaluateResult } from '../toolkit-protocol.ts';
+import { type EvaluateResult, ensembleResult, evaluateResult } from '../toolkit-protocol.ts';
 import { agentTool } from './agent-tool.ts';
 import { callToolkit } from './toolkit-call.ts';
 
@@ -84,7 +84,7 @@ export const evaluateModel = agentTool({
             ? `In cross-validation: ${formatScores(evaluation.validation)}`
             : `On the sealed holdout: ${board.metric} ${formatScore(score)}` +
               (interval
-                ? ` (95% between ${formatScore(interval.low)} and ${formatScore(interval.high)})`
+                ? ` (95% between ${formatScore(interval.low)} and ${formatScore(interval.high)}${drawn(evaluation)})`
                 : '');
         return {
           message,
@@ -102,3 +102,10 @@ export const evaluateModel = agentTool({
     });
   },
 });
+
+/** What the interval is made of, where that is not single rows. */
+function drawn({ intervalOf }: EvaluateResult): string {
+  if (intervalOf?.drawn === 'GROUPS') return `, over ${intervalOf.units} groups drawn whole`;
+  if (intervalOf?.drawn !== 'TIMES') return '';
+  return `, over ${intervalOf.units} times drawn in stretches of ${intervalOf.length}`;
+}
