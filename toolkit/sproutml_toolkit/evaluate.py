@@ -37,7 +37,7 @@ _EXPLANATION_SECONDS = 2.5
 _LEARNING_SHARE = 0.10
 #: Kept in the file, not in the result.
 _FOR_THE_REPORT = (
-    "rows", "resamples", "intervalOf", "validationInterval", "partialDependence", "examples", "learningCurve", "twins", "drift", "cut",
+    "rows", "rowsOfClass", "resamples", "validationInterval", "partialDependence", "examples", "learningCurve", "twins", "drift", "cut",
 )  # fmt: skip
 
 
@@ -112,6 +112,8 @@ def _add_holdout(
     decisive = model.weighed(scores)
     workspace.save_array(HOLDOUT_SCORES, scores)
     evaluation["rows"] = len(holdout)
+    if profile["classes"]:
+        evaluation["rowsOfClass"] = np.bincount(holdout.y, minlength=len(profile["classes"])).tolist()
     evaluation["holdout"] = all_metrics(task, holdout.y, scores, decisive, metric)
     prior = baseline_scores(metric, task, train.y, len(holdout), scores.shape[-1])
     prior = weighed(prior, prior_rule.weights if prior_rule else None)

@@ -53,6 +53,11 @@ class Units:
             ends = np.cumsum(rows)
             yield order[np.repeat(starts[units] - ends + rows, rows) + np.arange(ends[-1])]
 
+    def draw_filled(self, resamples: int, rng: np.random.Generator) -> np.ndarray:
+        """(resamples, n) row positions: whole units until the rows are as many as there are, the last of them cut."""
+        rows = len(self.numbers)
+        return np.stack([np.resize(np.concatenate(list(self.draw(2, rng))), rows) for _ in range(resamples)])
+
     def tail(self, level: float) -> float:
         """The share of resamples beyond either end of an interval of this level."""
         count = max(self.independent, 2.0)
@@ -63,14 +68,19 @@ class Units:
         return {"drawn": self.kind, "units": self.count, "length": self.length}
 
 
+def groups_of(groups: np.ndarray) -> Units:
+    """Whole groups, from the group of each row (n,)."""
+    count, numbers = _numbered(groups)
+    return Units("GROUPS", numbers, count)
+
+
 def units_of(table: Table, scores: np.ndarray) -> Units | None:
     """What to draw of the table's rows: whole groups or blocks of time, where they were split so; None: single rows.
 
     scores: (n, k) or (n,) the model's, by whose errors the blocks' length is chosen. Of fewer than five times single rows are drawn.
     """
     if table.groups is not None:
-        count, numbers = _numbered(table.groups)
-        return Units("GROUPS", numbers, count)
+        return groups_of(table.groups)
     if table.moments is not None:
         count, numbers = _numbered(table.moments)
         if count >= _FEWEST_TIMES:

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sproutml_toolkit import bootstrap
+from sproutml_toolkit.importance import permutation_importance
 from sproutml_toolkit.metrics import score
-from sproutml_toolkit.resampling import Units, block_length, units_of
+from sproutml_toolkit.resampling import Units, block_length, groups_of, units_of
+from sproutml_toolkit.speed import TimedModel
 from sproutml_toolkit.workspace import Table
 
 
@@ -108,3 +110,35 @@ def test_resamples_without_a_class_are_left_out() -> None:
     scores = np.stack([1 - 0.3 - 0.4 * y, 0.3 + 0.4 * y], axis=1)
     found = bootstrap.interval("ROC_AUC", y, scores, 1, units=units_of(table(y, groups), scores))
     assert found is not None and (found.low, found.high) == (1.0, 1.0)
+
+
+class Follows:
+    """Answers with the column x."""
+
+    def predict_scores(self, X: pd.DataFrame) -> np.ndarray:
+        return X["x"].to_numpy()
+
+
+def test_the_importance_of_a_column_that_some_groups_alone_follow_is_unsure() -> None:
+    rng = np.random.default_rng(6)
+    groups = np.repeat(np.arange(10), 40)
+    x = rng.normal(size=400)
+    y = np.where(groups < 5, x, rng.normal(size=400))
+    X, model = pd.DataFrame({"x": x}), TimedModel(Follows())
+    model.warm_up(X)
+    widths = []
+    for of in (None, groups):
+        found = permutation_importance(model, X, y, x, "MAE", None, ["x"], model.speed(), 1, 60.0, of).entries[0]
+        assert found.low <= found.mean <= found.high
+        widths.append(found.high - found.low)
+    assert widths[1] > 1.5 * widths[0]
+
+
+def test_filled_resamples_hold_as_many_rows_as_there_are_in_groups_whole_but_the_last() -> None:
+    groups = np.repeat([0, 1, 2], [5, 30, 2])
+    picks = groups_of(groups).draw_filled(50, np.random.default_rng(0))
+    assert picks.shape == (50, 37)
+    for rows in picks:
+        drawn = np.bincount(rows, minlength=37)
+        last = groups[rows[-1]]
+        assert all(len(set(drawn[groups == group])) == 1 for group in range(3) if group != last)
