@@ -5,6 +5,7 @@ import { runTeam, type StopReason, type TeamContext } from '../../src/agents/tea
 import type { BlobKey, DatasetId, JobId } from '../../src/domain/ids.ts';
 import type { Dataset, Job, JobOptions } from '../../src/domain/records.ts';
 import { NO_USAGE } from '../../src/domain/usage.ts';
+import type { Mind } from '../../src/domain/vocabulary.ts';
 import type { Toolkit } from '../../src/sandbox/toolkit.ts';
 import { MemoryRecorder, MemoryStore } from './memory-recorder.ts';
 
@@ -70,6 +71,7 @@ export interface Attempt {
   cpus?: number;
   elapsedMs?: () => number;
   seats?: ModelProvider | TakeSeats;
+  mind?: Mind;
   /** Pulls the plug after this many more journal entries. */
   dieAfter?: number;
 }
@@ -93,8 +95,9 @@ export function startTeam(attempt: Attempt): {
   });
   const pull = (): void => plug.abort(new DOMException('the plug is pulled', 'AbortError'));
   const startedAt = performance.now();
+  const mind = attempt.mind ?? 'PLAYBOOK';
   const context: TeamContext = {
-    job: { ...jobWith(attempt.options), usage: store.usage },
+    job: { ...jobWith(attempt.options), mind, usage: store.usage },
     dataset,
     recorder,
     signal: plug.signal,
@@ -104,7 +107,7 @@ export function startTeam(attempt: Attempt): {
     toolkit: attempt.toolkit,
     readFile: async (path) => ({ size: path.length, stream: Readable.from([path]) }),
     cpus: attempt.cpus ?? 2,
-    mind: 'PLAYBOOK',
+    mind,
     seed: 7,
   };
   return {

@@ -16,7 +16,7 @@ const question = ({ run, items }: Seen) => JSON.stringify([run, items]);
 const MOST_IN_FLIGHT = 6;
 
 describe('a job with a language model in its seats that is killed and run again', () => {
-  it('pays no journaled answer again, wherever the plug was pulled', async () => {
+  it('pays no journaled answer again, wherever the plug was pulled', { timeout: 240_000 }, async () => {
     const server = await startScriptedServer(asPlaybook);
     const access = openModelAccess(modelOptions({ baseUrl: server.url }));
     const seats = languageModelSeats(access);
