@@ -118,6 +118,7 @@ export const FAMILIES = [
   'EXTRA_TREES',
   'KNN',
   'MLP',
+  'KERNEL',
   'CODE',
   'ENSEMBLE',
 ] as const;
