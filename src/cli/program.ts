@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { describeConfig } from '../config.ts';
 import { METRICS, TASKS } from '../domain/vocabulary.ts';
 import { EXIT, EXIT_CODE_MEANINGS, type ExitCode } from './exit-codes.ts';
+import { addKeysCommand } from './keys-command.ts';
 import { reportError } from './report-error.ts';
 
 const DEFAULT_SERVER = 'http://127.0.0.1:4000';
@@ -78,6 +79,7 @@ function buildProgram(end: (code: ExitCode) => void): Command {
     .option('--instructions <text>', 'what the agents should know about the data')
     .option('--idempotency-key <key>', 'the same key and input again give the same job')
     .addOption(serverOption())
+    .addOption(tokenOption())
     .option('--wait', 'stay until the job has ended, showing what happens; Ctrl-C ends it and keeps the best')
     .option('--out <folder>', 'download every artifact into this folder; implies --wait')
     .option('--json', 'print JSON lines for a program to read; the last line is the result')
@@ -101,6 +103,7 @@ function buildProgram(end: (code: ExitCode) => void): Command {
     .description('follow a job of a running server, from its first event on')
     .argument('<job>', 'the id that `train` printed')
     .addOption(serverOption())
+    .addOption(tokenOption())
     .option('--out <folder>', 'download every artifact into this folder once the job has ended')
     .option('--json', 'print JSON lines for a program to read; the last line is the result')
     .addHelpText('after', examples('sproutml watch job_0190f6b0-6f5e-4c39-9a53-0d5f3b3f7c11'))
@@ -152,6 +155,7 @@ function buildProgram(end: (code: ExitCode) => void): Command {
       end(await setup(options));
     });
 
+  addKeysCommand(program, end);
   return program;
 }
 
@@ -167,6 +171,9 @@ const serverOption = () =>
     }
     return text;
   });
+
+const tokenOption = () =>
+  new Option('--token <token>', 'API key or token, where the server asks who you are').env('SPROUTML_TOKEN');
 
 function number(text: string): number {
   const value = Number(text);

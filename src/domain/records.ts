@@ -1,4 +1,4 @@
-import type { ArtifactId, BlobKey, DatasetId, JobId } from './ids.ts';
+import type { ArtifactId, BlobKey, DatasetId, JobId, OwnerId } from './ids.ts';
 import type {
   AgentRole,
   ArtifactKind,
@@ -30,6 +30,7 @@ export interface DatasetColumn {
 
 export interface Dataset {
   id: DatasetId;
+  owner: OwnerId;
   name: string;
   columns: readonly DatasetColumn[];
   rowCount: number | null;
@@ -104,6 +105,8 @@ export interface JobUsage {
 
 export interface Job {
   id: JobId;
+  /** Always the owner of its dataset. */
+  owner: OwnerId;
   datasetId: DatasetId;
   options: JobOptions;
   status: JobStatus;
@@ -148,6 +151,8 @@ export interface Trial {
 export interface Artifact {
   id: ArtifactId;
   jobId: JobId;
+  /** The owner of its job. */
+  owner: OwnerId;
   name: string;
   kind: ArtifactKind;
   contentType: string;

@@ -3,11 +3,13 @@ import type { ModelProvider } from '@openai/agents-core';
 import { runTeam, type StopReason, type TeamContext } from '../../src/agents/team.ts';
 import type { BlobKey, DatasetId, JobId } from '../../src/domain/ids.ts';
 import type { Dataset, Job, JobOptions } from '../../src/domain/records.ts';
+import { LOCAL_OWNER } from '../../src/domain/viewer.ts';
 import type { Toolkit } from '../../src/sandbox/toolkit.ts';
 import { MemoryRecorder, MemoryStore } from './memory-recorder.ts';
 
 export const dataset: Dataset = {
   id: '5b0c7c55-0000-4000-8000-000000000001' as DatasetId,
+  owner: LOCAL_OWNER,
   name: 'toy.csv',
   columns: [],
   rowCount: null,
@@ -21,6 +23,7 @@ export const dataset: Dataset = {
 export function jobWith(options: Partial<JobOptions> = {}): Job {
   return {
     id: '5b0c7c55-0000-4000-8000-000000000002' as JobId,
+    owner: LOCAL_OWNER,
     datasetId: dataset.id,
     options: {
       targetColumn: 'y',

@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import type { JobId } from '../../../src/domain/ids.ts';
+import { type Attack, socketTo, type Target, until } from './target.ts';
+
+const WATCH = 'subscription ($id: ID!) { jobUpdated(id: $id) { sequence event { message } } }';
+const watch = (target: Target, id: string) => ({
+  type: 'subscribe',
+  id,
+  payload: { query: WATCH, variables: { id: target.hers.job } },
+});
+
+/** Attacks by WebSocket. */
+export const SOCKETS: Attack[] = [
+  {
+    number: 32,
+    name: 'a page of another site',
+    async run(target) {
+      for (const origin of ['https://evil.example', 'null']) {
+        assert.equal((await socketTo(target, { origin })).opened, 403);
+      }
+    },
+  },
+  {
+    number: 33,
+    name: 'pings and no handshake',
+    async run(target) {
+      const { send, closed } = await socketTo(target);
+      const pings = setInterval(() => send({ type: 'ping' }), 100);
+      assert.equal(await closed, 4408);
+      clearInterval(pings);
+    },
+  },
+  {
+    number: 34,
+    name: 'a subscription before the handshake, or after a bad one',
+    async run(target) {
+      const early = await socketTo(target);
+      early.send(watch(target, '1'));
+      assert.equal(await early.closed, 4401);
+      const bad = await socketTo(target);
+      bad.send({ type: 'connection_init', payload: { authorization: 'Bearer nonsense' } });
+      bad.send(watch(target, '1'));
+      assert.match(String(await bad.closed), /^440[13]$/);
+      assert.deepEqual(bad.messages, []);
+    },
+  },
+  {
+    number: 35,
+    name: 'a connection kept open past the end of its token',
+    async run(target) {
+      const exp = Math.ceil(Date.now() / 1000) + 1;
+      const { greet, send, closed, messages } = await socketTo(target);
+      const token = await target.issuer.token('alice', { claims: { exp } });
+      await greet.call({ send, messages }, token);
+      send(watch(target, '1'));
+      assert.equal(await closed, 4403);
+    },
+  },
+  {
+    number: 36,
+    name: 'a frame of 5 MB',
+    async run(target) {
+      const { socket, closed } = await socketTo(target);
+      socket.send('x'.repeat(5_000_000));
+      assert.equal(await closed, 1009);
+    },
+  },
+  {
+    number: 37,
+    name: '1,000 subscriptions',
+    async run(target) {
+      const peer = await socketTo(target);
+      await peer.greet(target.alice);
+      for (let id = 0; id < 1_000; id++) peer.send(watch(target, String(id)));
+      const count = (wanted: string) => peer.messages.filter(({ type }) => type === wanted).length;
+      await until(() => count('next') + count('error') === 1_000);
+      assert.equal(count('next'), 50);
+      peer.socket.terminate();
+    },
+  },
+  {
+    number: 38,
+    name: 'a reader that does not read',
+    async run(target) {
+      const { rig } = target.api;
+      // How far the server has read for it: what it has not read waits on disk, not in memory.
+      let pulled = 0;
+      const follow = rig.jobs.follow.bind(rig.jobs);
+      rig.jobs.follow = (id, options) => {
+        const updates = follow(id, options)[Symbol.asyncIterator]();
+        const counted = {
+          next: async () => {
+            pulled++;
+            return updates.next();
+          },
+          return: async () => {
+            await updates.return?.();
+            return { done: true as const, value: undefined };
+          },
+        };
+        return { [Symbol.asyncIterator]: () => counted };
+      };
+      const slow = await socketTo(target);
+      await slow.greet(target.alice);
+      slow.send(watch(target, '1'));
+      await until(() => slow.messages.length > 1);
+      slow.socket.pause();
+      const recorder = rig.recorder({ jobId: target.hers.job as JobId, attempt: 1 });
+      const message = 'x'.repeat(100_000);
+      for (let event = 0; event < 400; event++) {
+        await recorder.record([
+          { type: 'LogWritten', level: 'INFO', step: null, stage: null, agent: null, message },
+        ]);
+      }
+      rig.jobs.follow = follow;
+      // 40 MB were written; what the operating system takes for a socket is a few.
+      assert(pulled < 200, `${pulled} of 400 updates were read for it`);
+      slow.socket.terminate();
+
+      // Answers to its own pings do not wait for it: there the server hangs up.
+      const pinging = await socketTo(target);
+      pinging.socket.pause();
+      const ping = JSON.stringify({ type: 'ping', payload: { x: 'x'.repeat(200_000) } });
+      let gone = false;
+      void pinging.closed.then(() => {
+        gone = true;
+      });
+      await until(() => {
+        if (!gone && pinging.socket.readyState === pinging.socket.OPEN) pinging.socket.send(ping);
+        else if (pinging.socket.isPaused) pinging.socket.resume();
+        return gone;
+      });
+    },
+  },
+];
