@@ -11,6 +11,7 @@ import { maskError } from '../graphql/mask-error.ts';
 import type { Admission } from './admission.ts';
 import { bearerOfSocket } from './credentials.ts';
 import type { OriginPolicy } from './origin.ts';
+import { QuietSocket } from './quiet-socket.ts';
 import { NO_PLACE_LEFT, RATE_LIMITED } from './rate-limit.ts';
 import { SharedSubscriptions } from './shared-subscription.ts';
 import { GRAPHQL_PATH, type GraphQLServer } from './yoga.ts';
@@ -48,7 +49,11 @@ export function attachWebSocket(
   },
 ): (graceMs: number) => Promise<void> {
   const shared = new SharedSubscriptions(logger);
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES });
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: MAX_MESSAGE_BYTES,
+    WebSocket: QuietSocket,
+  });
 
   /** Who is at the other end, from the handshake on. */
   const viewers = new WeakMap<WebSocket, Viewer>();
