@@ -119,17 +119,24 @@ export const SOCKETS: Attack[] = [
 
       // Answers to its own pings do not wait for it: there the server hangs up.
       const pinging = await socketTo(target);
+      await pinging.greet(target.alice);
       pinging.socket.pause();
       const ping = JSON.stringify({ type: 'ping', payload: { x: 'x'.repeat(200_000) } });
       let gone = false;
       void pinging.closed.then(() => {
         gone = true;
       });
+      let sent = 0;
       await until(() => {
-        if (!gone && pinging.socket.readyState === pinging.socket.OPEN) pinging.socket.send(ping);
-        else if (pinging.socket.isPaused) pinging.socket.resume();
-        return gone;
+        if (pinging.socket.readyState === pinging.socket.OPEN) {
+          pinging.socket.send(ping);
+          sent++;
+        }
+        return gone || sent > 500;
       });
+      pinging.socket.terminate();
+      // A few megabytes are the operating system's.
+      assert(sent < 300, `${sent} answers of 200 kB each were kept for it`);
     },
   },
 ];
