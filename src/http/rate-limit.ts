@@ -18,11 +18,17 @@ const FORGET_ABOVE = 10_000;
 export class RateLimit {
   readonly #perMinute: number;
   readonly #now: () => number;
+  #forgetAt = FORGET_ABOVE;
   readonly #buckets = new Map<string, { tokens: number; at: number }>();
 
   constructor(perMinute: number, now: () => number = () => performance.now()) {
     this.#perMinute = perMinute;
     this.#now = now;
+  }
+
+  /** Owners with less than a full bucket, and some not yet forgotten. */
+  get known(): number {
+    return this.#buckets.size;
   }
 
   take(owner: string): Rate {
@@ -33,7 +39,7 @@ export class RateLimit {
     bucket.at = now;
     const allowed = bucket.tokens >= 1;
     if (allowed) bucket.tokens -= 1;
-    if (this.#buckets.size >= FORGET_ABOVE) this.#forgetFull(now, perMs);
+    if (this.#buckets.size >= this.#forgetAt) this.#forgetFull(now, perMs);
     this.#buckets.set(owner, bucket);
     const missing = allowed ? this.#perMinute - bucket.tokens : 1 - bucket.tokens;
     return { allowed, remaining: Math.floor(bucket.tokens), seconds: Math.ceil(missing / perMs / 1000) };
@@ -50,6 +56,8 @@ export class RateLimit {
     for (const [owner, { tokens, at }] of this.#buckets) {
       if (tokens + (now - at) * perMs >= this.#perMinute) this.#buckets.delete(owner);
     }
+    // Twice as many as are left: looking through them all stays rare, however many are busy.
+    this.#forgetAt = Math.max(FORGET_ABOVE, 2 * this.#buckets.size);
   }
 }
 

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import type { JobId } from '../../../src/domain/ids.ts';
 import { type Attack, socketTo, type Target, until } from './target.ts';
 
@@ -80,31 +82,26 @@ export const SOCKETS: Attack[] = [
   },
   {
     number: 38,
-    name: 'a reader that does not read',
+    name: 'readers that do not read, by WebSocket and by server-sent events',
     async run(target) {
+      await pingWithoutReading(target);
       const { rig } = target.api;
-      // How far the server has read for it: what it has not read waits on disk, not in memory.
-      let pulled = 0;
-      const follow = rig.jobs.follow.bind(rig.jobs);
-      rig.jobs.follow = (id, options) => {
-        const updates = follow(id, options)[Symbol.asyncIterator]();
-        const counted = {
-          next: async () => {
-            pulled++;
-            return updates.next();
-          },
-          return: async () => {
-            await updates.return?.();
-            return { done: true as const, value: undefined };
-          },
-        };
-        return { [Symbol.asyncIterator]: () => counted };
-      };
+      const reads = countedReads(target);
       const slow = await socketTo(target);
       await slow.greet(target.alice);
       slow.send(watch(target, '1'));
       await until(() => slow.messages.length > 1);
       slow.socket.pause();
+      const stream = connect(target.api.port, '127.0.0.1');
+      const { payload } = watch(target, '1');
+      const body = JSON.stringify(payload);
+      stream.write(
+        `POST /graphql HTTP/1.1\r\nhost: 127.0.0.1:${target.api.port}\r\nauthorization: Bearer ${target.alice}\r\n` +
+          `accept: text/event-stream\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+      );
+      await once(stream, 'data');
+      stream.pause();
+
       const recorder = rig.recorder({ jobId: target.hers.job as JobId, attempt: 1 });
       const message = 'x'.repeat(100_000);
       for (let event = 0; event < 400; event++) {
@@ -112,31 +109,65 @@ export const SOCKETS: Attack[] = [
           { type: 'LogWritten', level: 'INFO', step: null, stage: null, agent: null, message },
         ]);
       }
-      rig.jobs.follow = follow;
-      // 40 MB were written; what the operating system takes for a socket is a few.
-      assert(pulled < 200, `${pulled} of 400 updates were read for it`);
+      // 40 MB were written for each of the two; what the operating system takes for a socket is a few.
+      const made = reads.stop();
+      assert(
+        made.every((count) => count < 200) && made.length === 2,
+        `${made} of 400 updates were read for them`,
+      );
       slow.socket.terminate();
-
-      // Answers to its own pings do not wait for it: there the server hangs up.
-      const pinging = await socketTo(target);
-      await pinging.greet(target.alice);
-      pinging.socket.pause();
-      const ping = JSON.stringify({ type: 'ping', payload: { x: 'x'.repeat(200_000) } });
-      let gone = false;
-      void pinging.closed.then(() => {
-        gone = true;
-      });
-      let sent = 0;
-      await until(() => {
-        if (pinging.socket.readyState === pinging.socket.OPEN) {
-          pinging.socket.send(ping);
-          sent++;
-        }
-        return gone || sent > 500;
-      });
-      pinging.socket.terminate();
-      // A few megabytes are the operating system's.
-      assert(sent < 300, `${sent} answers of 200 kB each were kept for it`);
+      stream.destroy();
     },
   },
 ];
+
+/** Counts, for each subscription begun from now on, the updates that the server reads: what it has not read waits on disk. */
+function countedReads({ api }: Target): { stop(): number[] } {
+  const { jobs } = api.rig;
+  const follow = jobs.follow.bind(jobs);
+  const counts: number[] = [];
+  jobs.follow = (id, options) => {
+    const updates = follow(id, options)[Symbol.asyncIterator]();
+    const index = counts.push(0) - 1;
+    const counted = {
+      next: () => {
+        counts[index] = (counts[index] ?? 0) + 1;
+        return updates.next();
+      },
+      return: async () => {
+        await updates.return?.();
+        return { done: true as const, value: undefined };
+      },
+    };
+    return { [Symbol.asyncIterator]: () => counted };
+  };
+  return {
+    stop() {
+      jobs.follow = follow;
+      return counts;
+    },
+  };
+}
+
+/** Answers to a client's own pings wait for nobody: there the server hangs up. */
+async function pingWithoutReading(target: Target): Promise<void> {
+  const pinging = await socketTo(target);
+  await pinging.greet(target.alice);
+  pinging.socket.pause();
+  const ping = JSON.stringify({ type: 'ping', payload: { x: 'x'.repeat(200_000) } });
+  let gone = false;
+  void pinging.closed.then(() => {
+    gone = true;
+  });
+  let sent = 0;
+  await until(() => {
+    if (pinging.socket.readyState === pinging.socket.OPEN) {
+      pinging.socket.send(ping);
+      sent++;
+    }
+    return gone || sent > 500;
+  });
+  pinging.socket.terminate();
+  // A few megabytes are the operating system's.
+  assert(sent < 300, `${sent} answers of 200 kB each were kept for it`);
+}
