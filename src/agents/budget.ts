@@ -14,6 +14,7 @@ const SECONDS_PER_MILLION_CELLS: Readonly<Record<Family, number>> = {
   EXTRA_TREES: 2,
   KNN: 4,
   MLP: 10,
+  KERNEL: 12,
   ENSEMBLE: 0.1,
 };
 /** What any trial costs, however small the table. */

@@ -118,6 +118,7 @@ export const FAMILIES = [
   'EXTRA_TREES',
   'KNN',
   'MLP',
+  'KERNEL',
   'ENSEMBLE',
 ] as const;
 export type Family = (typeof FAMILIES)[number];

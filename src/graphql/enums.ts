@@ -159,6 +159,7 @@ export const FamilyEnum = builder.enumType('Family', {
     EXTRA_TREES: 'Extremely randomised trees.',
     KNN: 'Nearest neighbours.',
     MLP: 'A small neural network.',
+    KERNEL: 'Ridge regression, or its classifier, with a Gaussian kernel.',
     ENSEMBLE: 'A weighted combination of other trials.',
   }),
 });

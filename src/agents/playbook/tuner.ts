@@ -117,6 +117,7 @@ const NAMES: Readonly<Record<Exclude<Family, 'ENSEMBLE'>, string>> = {
   EXTRA_TREES: 'Extra trees',
   KNN: 'k-NN',
   MLP: 'Neural network',
+  KERNEL: 'Kernel machine',
 };
 
 function asTrial(family: Family, parameters: Parameters, number: string): TrialRequest {

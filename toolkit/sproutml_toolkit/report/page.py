@@ -27,7 +27,7 @@ _MOST_REQUIRED = 60
 
 _FAMILIES = {
     "BASELINE": "Baseline", "LIGHTGBM": "LightGBM", "CATBOOST": "CatBoost", "LINEAR": "Linear", "RANDOM_FOREST": "Random forest",
-    "EXTRA_TREES": "Extra trees", "KNN": "Nearest neighbours", "MLP": "Neural network", "ENSEMBLE": "Ensemble",
+    "EXTRA_TREES": "Extra trees", "KNN": "Nearest neighbours", "MLP": "Neural network", "KERNEL": "Kernel machine", "ENSEMBLE": "Ensemble",
 }  # fmt: skip
 _AGENTS = {
     "ORCHESTRATOR": "Orchestrator", "PREPROCESSING": "Preprocessing", "MASTER_TRAINER": "Master trainer",
