@@ -90,20 +90,26 @@ builder.mutationFields((t) => ({
     type: CreateApiKeyResult,
     description: 'Makes an API key. For administrators.',
     args: { input: t.arg({ type: CreateApiKeyInput, required: true, description: 'What key.' }) },
-    resolve: (_root, { input }, { viewer, keys }) => {
+    resolve: (_root, { input }, { viewer, keys, logger }) => {
       demand(viewer, 'ADMIN');
-      return orExpected([InvalidOptionsError], () =>
-        keys.create({ ...input, expiresAt: input.expiresAt ?? null }),
-      );
+      return orExpected([InvalidOptionsError], async () => {
+        const made = await keys.create({ ...input, expiresAt: input.expiresAt ?? null });
+        logger.info({ apiKey: made.key, by: viewer.owner }, 'an API key was made');
+        return made;
+      });
     },
   }),
   revokeApiKey: t.field({
     type: RevokeApiKeyResult,
     description: 'Revokes an API key, at once and for good. For administrators.',
     args: { input: t.arg({ type: RevokeApiKeyInput, required: true, description: 'Which key.' }) },
-    resolve: (_root, { input }, { viewer, keys }) => {
+    resolve: (_root, { input }, { viewer, keys, logger }) => {
       demand(viewer, 'ADMIN');
-      return orExpected([ApiKeyNotFoundError], async () => ({ key: await keys.revoke(input.id) }));
+      return orExpected([ApiKeyNotFoundError], async () => {
+        const key = await keys.revoke(input.id);
+        logger.info({ apiKey: key, by: viewer.owner }, 'an API key was revoked');
+        return { key };
+      });
     },
   }),
 }));

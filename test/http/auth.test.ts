@@ -2,6 +2,7 @@ import { createClient as createSseClient } from 'graphql-sse';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import { type Issuer, startIssuer } from '../auth/issuer.ts';
+import { blobsOf } from '../jobs/rig.ts';
 import { type Api, openApi, table } from './api.ts';
 
 let issuer: Issuer;
@@ -71,6 +72,17 @@ describe('who asks', () => {
     expect(body.errors).toMatchObject([
       { extensions: { code: 'UNAUTHENTICATED', hint: expect.stringContaining('Bearer') } },
     ]);
+  });
+
+  it('is turned away before their upload is read, and nothing of it is kept', async () => {
+    const before = await blobsOf(api.rig);
+    const form = new FormData();
+    form.append('operations', '{"query":"mutation { __typename }","variables":{"file":null}}');
+    form.append('map', '{"0":["variables.file"]}');
+    form.append('0', new Blob([table(200_000)]), 'table.csv');
+    const response = await fetch(api.url, { method: 'POST', body: form });
+    expect(response.status).toBe(401);
+    expect(await blobsOf(api.rig)).toEqual(before);
   });
 
   it('may ask whether they may ask, and see the page and whether the server lives', async () => {
@@ -221,6 +233,10 @@ describe('scopes', () => {
       'RevokeApiKeySuccess',
     );
     expect((await post(ME, `Bearer ${token}`)).status).toBe(401);
+    const told = api.logged.filter((line) => line.includes(key.id)).join('');
+    expect(told).toContain('"by":"root","msg":"an API key was made"');
+    expect(told).toContain('an API key was revoked');
+    expect(told).not.toContain(token.split('_')[2]);
   });
 
   it('ADMIN sees and changes what is anybody’s, and what comes of it stays theirs', async () => {
