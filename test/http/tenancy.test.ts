@@ -1,16 +1,13 @@
-import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { createClient as createSseClient } from 'graphql-sse';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { claimQueued } from '../../src/jobs/claim.ts';
 import { type Api, openApi, table } from './api.ts';
 
 let api: Api;
 let alice: string;
 let mallory: string;
-/** Of Alice's job, and of nothing. */
+/** Bare ids of Alice's. */
 let theirs: Record<'job' | 'dataset' | 'artifact', string>;
-const absent = { job: randomUUID(), dataset: randomUUID(), artifact: randomUUID() };
 
 beforeAll(async () => {
   api = await openApi({ env: { AUTH_MODE: 'required' } });
@@ -43,88 +40,34 @@ async function answer(query: string, token: string): Promise<string> {
   return `${response.status} ${await response.text()}`;
 }
 
-type Ids = typeof theirs;
-const OPERATIONS: [string, (ids: Ids) => string][] = [
-  ['a job', ({ job }) => `{ job(id: "job_${job}") { name events { message } leaderboard { name } } }`],
-  ['a job by its bare id', ({ job }) => `{ job(id: "${job}") { name } }`],
-  ['a dataset', ({ dataset }) => `{ dataset(id: "dataset_${dataset}") { name columns { name } } }`],
-  ['the node of a job', ({ job }) => `{ node(id: "job_${job}") { id } }`],
-  ['the node of a dataset', ({ dataset }) => `{ node(id: "dataset_${dataset}") { id } }`],
-  ['the node of an artifact', ({ artifact }) => `{ node(id: "artifact_${artifact}") { id } }`],
-  ['an artifact by name', ({ job }) => `{ artifact(jobId: "job_${job}", name: "report.html") { sha256 } }`],
-  ['the artifacts of a job', ({ job }) => `{ artifacts(jobId: "job_${job}") { nodes { name } } }`],
-  ['jobs after a job', ({ job }) => `{ jobs(after: "${job}") { nodes { id } } }`],
-  ['jobs before a job', ({ job }) => `{ jobs(before: "${job}") { nodes { id } } }`],
-  ['datasets after a dataset', ({ dataset }) => `{ datasets(after: "${dataset}") { nodes { id } } }`],
-  ['jobs on a dataset', ({ dataset }) => `{ jobs(filter: { datasetId: "${dataset}" }) { nodes { id } } }`],
-  [
-    'cancelling',
-    ({ job }) =>
-      `mutation { cancelJob(input: { jobId: "job_${job}" }) { ...E } } ${error('CancelJobResult')}`,
-  ],
-  [
-    'trying again',
-    ({ job }) => `mutation { retryJob(input: { jobId: "job_${job}" }) { ...E } } ${error('RetryJobResult')}`,
-  ],
-  [
-    'deleting',
-    ({ job }) =>
-      `mutation { deleteJob(input: { jobId: "job_${job}" }) { ...E } } ${error('DeleteJobResult')}`,
-  ],
-  [
-    'training on a dataset',
-    ({ dataset }) =>
-      `mutation { startTraining(input: { datasetId: "dataset_${dataset}", targetColumn: "y" }) { ...E } } ${error('StartTrainingResult')}`,
-  ],
-];
-const error = (type: string) => `fragment E on ${type} { __typename ... on Error { code message hint } }`;
+/** That nobody else is told any of it, the attack suite tries. */
+it('shows an owner all of their own', async () => {
+  const { job, dataset, artifact } = theirs;
+  const operations = [
+    `{ job(id: "${job}") { name events { message } leaderboard { name } dataset { name } } }`,
+    `{ dataset(id: "${dataset}") { name columns { name } } }`,
+    `{ node(id: "artifact_${artifact}") { id } }`,
+    `{ artifact(jobId: "${job}", name: "report.html") { sha256 signedUrl { url } } }`,
+    `{ artifacts(jobId: "${job}") { nodes { job { name } } } }`,
+    `{ jobs(after: "${job}", filter: { owner: "alice", datasetId: "${dataset}" }) { nodes { id } } }`,
+  ];
+  for (const operation of operations) {
+    const told = await answer(operation, alice);
+    expect(told).toMatch(/^200 \{"data":/);
+    expect(told).not.toMatch(/null|errors/);
+  }
+});
 
-describe("another owner's", () => {
-  it.each(OPERATIONS)('is answered byte for byte as what does not exist: %s', async (_name, operation) => {
-    const forTheirs = await answer(operation(theirs), mallory);
-    let forNothing = await answer(operation(absent), mallory);
-    // Where an answer repeats the id that was asked for, that id is all that may differ.
-    for (const kind of ['job', 'dataset', 'artifact'] as const) {
-      forNothing = forNothing.replaceAll(absent[kind], theirs[kind]);
-    }
-    expect(forTheirs).toBe(forNothing);
-    expect(forTheirs).not.toContain('INTERNAL_ERROR');
+it("puts another owner's in no list, no count and no filter", async () => {
+  const lists = '{ jobs { nodes { id } } datasets { nodes { id } } health { queuedJobs runningJobs } }';
+  expect(JSON.parse((await answer(lists, mallory)).slice(4)).data).toEqual({
+    jobs: { nodes: [] },
+    datasets: { nodes: [] },
+    health: { queuedJobs: 0, runningJobs: 0 },
   });
-
-  it.each(OPERATIONS.slice(0, 12))('and the owner sees it: %s', async (_name, operation) => {
-    expect(await answer(operation(theirs), alice)).not.toBe(await answer(operation(theirs), mallory));
-  });
-
-  it('is in no list', async () => {
-    const lists = '{ jobs { nodes { id } } datasets { nodes { id } } health { queuedJobs runningJobs } }';
-    expect(JSON.parse((await answer(lists, mallory)).slice(4)).data).toEqual({
-      jobs: { nodes: [] },
-      datasets: { nodes: [] },
-      health: { queuedJobs: 0, runningJobs: 0 },
-    });
-    const named = '{ jobs(filter: { owner: "alice" }) { nodes { id } } }';
-    expect(JSON.parse((await answer(named, mallory)).slice(4)).data.jobs.nodes).toEqual([]);
-    expect(JSON.parse((await answer(named, alice)).slice(4)).data.jobs.nodes).toHaveLength(1);
-  });
-
-  it('can be followed over neither wire', async () => {
-    const authorization = `Bearer ${mallory}`;
-    const client = api.webSocket({ connectionParams: { authorization } });
-    const events = createSseClient({ url: api.url, headers: { authorization }, retryAttempts: 0 });
-    for (const wire of [client, events]) {
-      const told = async (id: string) => {
-        const messages = [];
-        const query = 'subscription ($id: ID!) { jobUpdated(id: $id, after: 0) { job { name } } }';
-        for await (const message of wire.iterate({ query, variables: { id } })) messages.push(message);
-        return JSON.stringify(messages).replaceAll(id, 'ID');
-      };
-      const forTheirs = await told(`job_${theirs.job}`);
-      expect(forTheirs).toContain('JOB_NOT_FOUND');
-      expect(forTheirs).toBe(await told(`job_${absent.job}`));
-    }
-    await client.dispose();
-    events.dispose();
-  });
+  const named = '{ jobs(filter: { owner: "alice" }) { nodes { id } } }';
+  expect(JSON.parse((await answer(named, mallory)).slice(4)).data.jobs.nodes).toEqual([]);
+  expect(JSON.parse((await answer(named, alice)).slice(4)).data.jobs.nodes).toHaveLength(1);
 });
 
 it('lets each owner use the same idempotency key for a job of their own', async () => {

@@ -22,11 +22,11 @@ export const TENANCY: Attack[] = [
   {
     number: 11,
     name: "another's job",
-    run: (target) =>
-      isNothing(
-        target,
-        ({ job }) => `{ job(id: "job_${job}") { name result { summary } events { message } } }`,
-      ),
+    async run(target) {
+      const fields = 'name result { summary } events { message } leaderboard { name }';
+      await isNothing(target, ({ job }) => `{ job(id: "job_${job}") { ${fields} } }`);
+      await isNothing(target, ({ job }) => `{ job(id: "${job}") { ${fields} } }`);
+    },
   },
   {
     number: 12,
