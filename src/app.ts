@@ -8,13 +8,17 @@ import type { LanguageModelOptions } from './agents/mind/options.ts';
 import { openDiskBlobStore } from './artifacts/disk-blob-store.ts';
 import { createUrlSigner } from './artifacts/signed-url.ts';
 import { loadSigningSecret } from './artifacts/signing-secret.ts';
+import { ApiKeys } from './auth/api-keys.ts';
+import { authenticationIn } from './auth/configured.ts';
 import { createMemoryBus } from './bus/memory.ts';
 import type { Config } from './config.ts';
+import { takesTokens } from './config-access.ts';
 import { openDatabase } from './db/client.ts';
 import { createHttpServer } from './http/server.ts';
 import { Jobs } from './jobs/jobs.ts';
 import { LeftoverRemover } from './jobs/leftovers.ts';
 import { createPipeline } from './jobs/pipeline.ts';
+import { quotasIn } from './jobs/quotas.ts';
 import { Runner } from './jobs/runner.ts';
 import { JobStore } from './jobs/store.ts';
 import { languageModelOptions } from './language-model-config.ts';
@@ -71,13 +75,19 @@ export async function startApp({ config, logger }: { config: Config; logger: Log
     const jobs = new Jobs({
       store,
       leftovers,
-      terms: { mind, sandbox: sandboxes.kind, maxQueuedJobs: config.MAX_QUEUED_JOBS },
+      terms: {
+        mind,
+        sandbox: sandboxes.kind,
+        maxQueuedJobs: config.MAX_QUEUED_JOBS,
+        quotas: quotasIn(config),
+      },
     });
     const runner = new Runner({
       store,
       blobs,
       leftovers,
       concurrency: config.JOB_CONCURRENCY,
+      quotas: quotasIn(config),
       logger: logger.child({ part: 'jobs' }),
       runJob: createPipeline({
         blobs,
@@ -89,11 +99,18 @@ export async function startApp({ config, logger }: { config: Config; logger: Log
         shareSamples: config.LLM_SHARE_SAMPLES,
       }),
     });
+    const keys = new ApiKeys({ database, logger: logger.child({ part: 'auth' }) });
+    const auth = authenticationIn(config, { keys, logger: logger.child({ part: 'auth' }) });
     const http = createHttpServer({
       config,
       jobs,
+      keys,
+      auth,
       blobs,
-      signer: createUrlSigner([config.SIGNING_SECRET ?? (await loadSigningSecret(config.DATA_DIR))]),
+      signer: createUrlSigner([
+        config.SIGNING_SECRET ?? (await loadSigningSecret(config.DATA_DIR)),
+        ...(config.PREVIOUS_SIGNING_SECRET === undefined ? [] : [config.PREVIOUS_SIGNING_SECRET]),
+      ]),
       logger,
       about: {
         version: await version(),
@@ -118,6 +135,11 @@ export async function startApp({ config, logger }: { config: Config; logger: Log
       const closing = new AbortController();
       closers.push(async () => closing.abort());
       void reportLanguageModel(model, logger.child({ part: 'language model' }), closing.signal);
+    }
+    if (auth.required && !takesTokens(config) && (await keys.list()).length === 0) {
+      logger.warn(
+        'nobody can log in yet: make an API key with `sproutml keys create --name … --owner … --scope admin`',
+      );
     }
     return { url, close: closeAll };
   } catch (error) {

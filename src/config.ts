@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { accessProblems, accessVariables } from './config-access.ts';
 import { integer, languageModelVariables, SECRETS } from './language-model-config.ts';
 
 /**
@@ -10,8 +11,7 @@ const environment = z.object({
   HOST: z
     .string()
     .default('127.0.0.1')
-    .refine(isLoopback, 'only a loopback address is allowed as long as there is no authentication')
-    .describe('Address to listen on: 127.0.0.1, ::1 or localhost, until there is authentication.'),
+    .describe('Address to listen on; any but 127.0.0.1, ::1 and localhost needs authentication.'),
   PORT: integer(0, 65_535).default(4000).describe('Port to listen on; 0 takes a free one.'),
   DATA_DIR: z
     .string()
@@ -72,11 +72,8 @@ const environment = z.object({
     .optional()
     .describe('Where the toolkit environment is built; default: .venv in the project.'),
   ...languageModelVariables,
+  ...accessVariables,
 });
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
-}
 
 function list() {
   return z
@@ -115,6 +112,8 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
       ),
     );
   }
+  const problems = accessProblems(parsed.data);
+  if (problems.length > 0) throw new ConfigError(problems);
   return Object.freeze({ ...parsed.data, DATA_DIR: resolve(parsed.data.DATA_DIR) });
 }
 

@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { describeConfig } from '../config.ts';
 import { METRICS, TASKS } from '../domain/vocabulary.ts';
 import { EXIT, EXIT_CODE_MEANINGS, type ExitCode } from './exit-codes.ts';
+import { addKeysCommand } from './keys-command.ts';
 import { reportError } from './report-error.ts';
 
 const DEFAULT_SERVER = 'http://127.0.0.1:4000';
@@ -79,6 +80,7 @@ function buildProgram(end: (code: ExitCode) => void): Command {
     .option('--max-cost <dollars>', 'most that a language model may cost; 0: the playbook alone', number)
     .option('--idempotency-key <key>', 'the same key and input again give the same job')
     .addOption(serverOption())
+    .addOption(tokenOption())
     .option('--wait', 'stay until the job has ended, showing what happens; Ctrl-C ends it and keeps the best')
     .option('--out <folder>', 'download every artifact into this folder; implies --wait')
     .option('--json', 'print JSON lines for a program to read; the last line is the result')
@@ -102,6 +104,7 @@ function buildProgram(end: (code: ExitCode) => void): Command {
     .description('follow a job of a running server, from its first event on')
     .argument('<job>', 'the id that `train` printed')
     .addOption(serverOption())
+    .addOption(tokenOption())
     .option('--out <folder>', 'download every artifact into this folder once the job has ended')
     .option('--json', 'print JSON lines for a program to read; the last line is the result')
     .addHelpText('after', examples('sproutml watch job_0190f6b0-6f5e-4c39-9a53-0d5f3b3f7c11'))
@@ -153,6 +156,7 @@ function buildProgram(end: (code: ExitCode) => void): Command {
       end(await setup(options));
     });
 
+  addKeysCommand(program, end);
   return program;
 }
 
@@ -168,6 +172,9 @@ const serverOption = () =>
     }
     return text;
   });
+
+const tokenOption = () =>
+  new Option('--token <token>', 'API key or token, where the server asks who you are').env('SPROUTML_TOKEN');
 
 function number(text: string): number {
   const value = Number(text);

@@ -1,6 +1,6 @@
 import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
 import type { EventBody } from '../domain/events.ts';
-import type { ArtifactId, BlobKey, DatasetId, JobId } from '../domain/ids.ts';
+import type { ApiKeyId, ArtifactId, BlobKey, DatasetId, JobId, OwnerId } from '../domain/ids.ts';
 import type {
   DatasetColumn,
   Dialect,
@@ -10,6 +10,7 @@ import type {
   JobResult,
   JobUsage,
 } from '../domain/records.ts';
+import { LOCAL_OWNER, type Scope } from '../domain/viewer.ts';
 import type {
   AgentRole,
   ArtifactKind,
@@ -29,6 +30,9 @@ import type {
 
 const time = (name: string) => integer(name, { mode: 'timestamp_ms' });
 
+/** Rows from before there were owners are the local one's. */
+const owner = () => text('owner').$type<OwnerId>().notNull().default(LOCAL_OWNER);
+
 export const datasets = sqliteTable(
   'datasets',
   {
@@ -41,8 +45,12 @@ export const datasets = sqliteTable(
     dialect: text('dialect', { mode: 'json' }).$type<Dialect>().notNull(),
     blobKey: text('blob_key').$type<BlobKey>().notNull(),
     createdAt: time('created_at').notNull(),
+    owner: owner(),
   },
-  (table) => [index('datasets_newest').on(table.createdAt, table.id)],
+  (table) => [
+    index('datasets_newest').on(table.createdAt, table.id),
+    index('datasets_by_owner').on(table.owner, table.createdAt, table.id),
+  ],
 );
 
 export const jobs = sqliteTable(
@@ -80,12 +88,14 @@ export const jobs = sqliteTable(
     createdAt: time('created_at').notNull(),
     startedAt: time('started_at'),
     finishedAt: time('finished_at'),
+    owner: owner(),
   },
   (table) => [
     index('jobs_newest').on(table.createdAt, table.id),
+    index('jobs_by_owner').on(table.owner, table.createdAt, table.id),
     index('jobs_by_status').on(table.status, table.createdAt, table.id),
     index('jobs_by_dataset').on(table.datasetId, table.createdAt, table.id),
-    uniqueIndex('jobs_by_idempotency_key').on(table.idempotencyKey),
+    uniqueIndex('jobs_by_idempotency_key').on(table.owner, table.idempotencyKey),
   ],
 );
 
@@ -184,3 +194,28 @@ export const leftovers = sqliteTable(
   },
   (table) => [primaryKey({ columns: [table.kind, table.key] })],
 );
+
+/** What is remembered of an owner beside their rows, so that deleting those gives nothing back. */
+export const owners = sqliteTable('owners', {
+  owner: text('owner').$type<OwnerId>().primaryKey(),
+  /** When a job of theirs was last begun: whoever waits longest is next. */
+  lastTurnAt: time('last_turn_at'),
+  /** The day (UTC, as 2026-01-31) that the sums below are of. */
+  day: text('day').notNull(),
+  uploadedBytes: integer('uploaded_bytes').notNull(),
+  budgetSeconds: integer('budget_seconds').notNull(),
+});
+
+export const apiKeys = sqliteTable('api_keys', {
+  id: text('id').$type<ApiKeyId>().primaryKey(),
+  name: text('name').notNull(),
+  owner: text('owner').$type<OwnerId>().notNull(),
+  scope: text('scope').$type<Scope>().notNull(),
+  /** SHA-256 of the secret, in hex. The secret itself is random enough to need no salt, and is nowhere. */
+  secretHash: text('secret_hash').notNull(),
+  createdAt: time('created_at').notNull(),
+  expiresAt: time('expires_at'),
+  revokedAt: time('revoked_at'),
+  /** To the minute. */
+  lastUsedAt: time('last_used_at'),
+});

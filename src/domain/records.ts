@@ -1,4 +1,4 @@
-import type { ArtifactId, BlobKey, DatasetId, JobId } from './ids.ts';
+import type { ArtifactId, BlobKey, DatasetId, JobId, OwnerId } from './ids.ts';
 import type {
   AgentRole,
   ArtifactKind,
@@ -44,6 +44,7 @@ export interface JobColumn {
 
 export interface Dataset {
   id: DatasetId;
+  owner: OwnerId;
   name: string;
   columns: readonly DatasetColumn[];
   rowCount: number | null;
@@ -134,6 +135,8 @@ export interface JobUsage extends AgentUsage {
 
 export interface Job {
   id: JobId;
+  /** Always the owner of its dataset. */
+  owner: OwnerId;
   datasetId: DatasetId;
   options: JobOptions;
   status: JobStatus;
@@ -180,6 +183,8 @@ export interface Trial {
 export interface Artifact {
   id: ArtifactId;
   jobId: JobId;
+  /** The owner of its job. */
+  owner: OwnerId;
   name: string;
   kind: ArtifactKind;
   contentType: string;

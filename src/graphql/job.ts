@@ -1,4 +1,4 @@
-import type { JobId } from '../domain/ids.ts';
+import type { JobId, OwnerId } from '../domain/ids.ts';
 import type * as records from '../domain/records.ts';
 import type { JobFilter } from '../jobs/jobs.ts';
 import { builder } from './builder.ts';
@@ -147,6 +147,7 @@ builder.node(JobRef, {
       nullable: true,
       resolve: ({ retryOf }) => (retryOf === null ? null : encodeGlobalId('Job', retryOf)),
     }),
+    owner: t.exposeString('owner', { description: 'Whose it is: always the owner of its dataset.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was asked for.' }),
     startedAt: t.expose('startedAt', {
       type: 'DateTime',
@@ -228,6 +229,7 @@ const JobFilterInput = builder.inputType('JobFilter', {
     datasetId: t.id({ description: 'On this dataset.' }),
     task: t.field({ type: TaskEnum, description: 'Of this task.' }),
     nameContains: t.string({ description: 'With this in the name, whatever the case.' }),
+    owner: t.string({ description: "Of this owner; only administrators see other owners' jobs." }),
   }),
 });
 
@@ -267,5 +269,6 @@ function toJobFilter(input: typeof JobFilterInput.$inferInput): JobFilter | null
     ...(datasetId === undefined ? {} : { datasetId }),
     ...(input.task == null ? {} : { task: input.task }),
     ...(input.nameContains == null ? {} : { nameContains: input.nameContains }),
+    ...(input.owner == null ? {} : { owner: input.owner as OwnerId }),
   };
 }

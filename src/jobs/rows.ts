@@ -1,5 +1,6 @@
 import type { artifacts, datasets, events, jobs, trials } from '../db/schema.ts';
 import type { JobEvent } from '../domain/events.ts';
+import type { OwnerId } from '../domain/ids.ts';
 import { type Artifact, type Dataset, type Job, LATER_OPTIONS, type Trial } from '../domain/records.ts';
 import { NO_USAGE } from '../domain/usage.ts';
 
@@ -18,4 +19,4 @@ export function toEvent(row: typeof events.$inferSelect): JobEvent {
 
 export const toDataset = (row: typeof datasets.$inferSelect): Dataset => row;
 export const toTrial = (row: typeof trials.$inferSelect): Trial => row;
-export const toArtifact = (row: typeof artifacts.$inferSelect): Artifact => row;
+export const toArtifact = (row: typeof artifacts.$inferSelect & { owner: OwnerId }): Artifact => row;

@@ -6,6 +6,7 @@ import type { JobId } from '../domain/ids.ts';
 import type { Job } from '../domain/records.ts';
 import { claimQueued, reclaim, runningJobs, settle } from './claim.ts';
 import type { LeftoverRemover } from './leftovers.ts';
+import type { Quotas } from './quotas.ts';
 import { type RunJob, runAttempt } from './run.ts';
 import type { JobStore } from './store.ts';
 import type { RunLimits } from './watch.ts';
@@ -18,6 +19,8 @@ export interface RunnerOptions {
   runJob: RunJob;
   /** Jobs at the same time. */
   concurrency: number;
+  /** Default: no owner has one. */
+  quotas?: Pick<Quotas, 'runningJobs'>;
   logger: Logger;
   limits?: Partial<RunLimits>;
 }
@@ -33,7 +36,7 @@ const DEFAULT_LIMITS: RunLimits = {
 };
 
 /**
- * Claims jobs, oldest first, and runs them. One runner per database: at its start every RUNNING job is an orphan of a
+ * Claims jobs, one owner's after another's, and runs them. One runner per database: at its start every RUNNING job is an orphan of a
  * process that ended, and is taken over before any waiting one is begun.
  */
 export class Runner {
@@ -85,12 +88,12 @@ export class Runner {
 
   /** Claims until all places are taken or nothing waits. Never rejects. */
   async #fill(): Promise<void> {
-    const { store, concurrency, logger } = this.#options;
+    const { store, concurrency, quotas, logger } = this.#options;
     while (this.#refill) {
       this.#refill = false;
       try {
         while (this.#active.size < concurrency && !this.#shutdown.signal.aborted) {
-          const job = (await this.#takeOrphan()) ?? (await claimQueued(store));
+          const job = (await this.#takeOrphan()) ?? (await claimQueued(store, quotas));
           if (!job) break;
           this.#run(job);
         }

@@ -5,12 +5,14 @@ import { runTeam, type StopReason, type TeamContext } from '../../src/agents/tea
 import type { BlobKey, DatasetId, JobId } from '../../src/domain/ids.ts';
 import type { Dataset, Job, JobOptions } from '../../src/domain/records.ts';
 import { NO_USAGE } from '../../src/domain/usage.ts';
+import { LOCAL_OWNER } from '../../src/domain/viewer.ts';
 import type { Mind } from '../../src/domain/vocabulary.ts';
 import type { Toolkit } from '../../src/sandbox/toolkit.ts';
 import { MemoryRecorder, MemoryStore } from './memory-recorder.ts';
 
 export const dataset: Dataset = {
   id: '5b0c7c55-0000-4000-8000-000000000001' as DatasetId,
+  owner: LOCAL_OWNER,
   name: 'toy.csv',
   columns: [],
   rowCount: null,
@@ -24,6 +26,7 @@ export const dataset: Dataset = {
 export function jobWith(options: Partial<JobOptions> = {}): Job {
   return {
     id: '5b0c7c55-0000-4000-8000-000000000002' as JobId,
+    owner: LOCAL_OWNER,
     datasetId: dataset.id,
     options: {
       targetColumn: 'y',

@@ -11,6 +11,7 @@ import type { JobOptions } from '../../src/domain/records.ts';
 import type { Claim } from '../../src/jobs/event-log.ts';
 import { Jobs, type JobUpdate, type NewDataset } from '../../src/jobs/jobs.ts';
 import { LeftoverRemover } from '../../src/jobs/leftovers.ts';
+import type { Quotas } from '../../src/jobs/quotas.ts';
 import { AttemptRecorder } from '../../src/jobs/recorder.ts';
 import type { RunJob } from '../../src/jobs/run.ts';
 import { Runner } from '../../src/jobs/runner.ts';
@@ -23,6 +24,7 @@ export async function openRig(
     dataDir?: string;
     bus?: Bus;
     maxQueuedJobs?: number;
+    quotas?: Quotas;
     now?: () => Date;
     /** Called before and after everything that leaves something behind: each write and each blob. */
     betweenChanges?: () => void;
@@ -51,7 +53,12 @@ export async function openRig(
   const jobs = new Jobs({
     store,
     leftovers,
-    terms: { mind: 'PLAYBOOK', sandbox: 'LOCAL', maxQueuedJobs: options.maxQueuedJobs ?? 1000 },
+    terms: {
+      mind: 'PLAYBOOK',
+      sandbox: 'LOCAL',
+      maxQueuedJobs: options.maxQueuedJobs ?? 1000,
+      ...(options.quotas ? { quotas: options.quotas } : {}),
+    },
   });
   return {
     dataDir,

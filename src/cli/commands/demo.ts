@@ -40,6 +40,7 @@ export async function demo(options: DemoOptions): Promise<ExitCode> {
   const config = readConfig({
     ...process.env,
     HOST: '127.0.0.1',
+    AUTH_MODE: 'none',
     PORT: String(options.port ?? 0),
     PUBLIC_URL: undefined,
     DATA_DIR: join(folder, 'data'),

@@ -22,6 +22,7 @@ export interface TrainOptions {
   maxCost?: number;
   idempotencyKey?: string;
   server: string;
+  token?: string;
   wait?: boolean;
   out?: string;
   json?: boolean;
@@ -30,7 +31,7 @@ export interface TrainOptions {
 /** Uploads a table and starts its job; with `wait` or `out`, stays until it has ended. */
 export async function train(file: string, options: TrainOptions): Promise<ExitCode> {
   const { server, out: folder = null, json = false } = options;
-  const client = new ApiClient(server);
+  const client = new ApiClient(server, options.token);
   const job = await client.startTraining(file, trainingRequest(options));
   if (options.wait || folder !== null) return attendAndConclude(client, job.id, { folder, json });
 
