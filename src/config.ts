@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { operationsVariables } from './config-operations.ts';
 
 /**
  * The environment as one validated, frozen value. Nothing else reads `process.env`; every mistake is reported at once.
@@ -65,6 +66,7 @@ const environment = z.object({
     .string()
     .optional()
     .describe('Where the toolkit environment is built; default: .venv in the project.'),
+  ...operationsVariables,
 });
 
 function integer(min: number, max = Number.MAX_SAFE_INTEGER) {

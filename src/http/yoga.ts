@@ -4,13 +4,15 @@ import { type ApiContext, type ApiDependencies, createContext } from '../graphql
 import { OperationLimitsRule, parseLimited } from '../graphql/limits.ts';
 import { maskError } from '../graphql/mask-error.ts';
 import { schema } from '../graphql/schema.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { useObservedOperations } from './observed-operations.ts';
 import type { OriginPolicy } from './origin.ts';
 import { type NodeContext, useStreamingUpload } from './upload-plugin.ts';
 
 export const GRAPHQL_PATH = '/graphql';
 
 /** GraphQL over HTTP: POST, GET for queries, server-sent events for subscriptions. CORS, CSRF and pages are not its business. */
-export function createGraphQL(dependencies: ApiDependencies, origins: OriginPolicy) {
+export function createGraphQL(dependencies: ApiDependencies, origins: OriginPolicy, metrics?: Metrics) {
   const { config, logger } = dependencies;
   return createYoga<NodeContext, ApiContext>({
     schema,
@@ -32,7 +34,12 @@ export function createGraphQL(dependencies: ApiDependencies, origins: OriginPoli
       // What Yoga would report here maskError has logged already, once and with its id.
       error: () => undefined,
     },
-    plugins: [useOperationLimits(), useStreamingUpload(config.MAX_UPLOAD_BYTES), useUnbufferedEvents()],
+    plugins: [
+      useOperationLimits(),
+      useStreamingUpload(config.MAX_UPLOAD_BYTES),
+      useUnbufferedEvents(),
+      useObservedOperations(metrics),
+    ],
   });
 }
 

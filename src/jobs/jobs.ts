@@ -5,6 +5,7 @@ import type { JobEvent } from '../domain/events.ts';
 import type { ArtifactId, BlobKey, DatasetId, JobId } from '../domain/ids.ts';
 import type { Artifact, Dataset, Job, Trial } from '../domain/records.ts';
 import { type ArtifactKind, isTerminal } from '../domain/vocabulary.ts';
+import type { Webhook } from '../domain/webhooks.ts';
 import { cancelJob } from './cancel.ts';
 import {
   findArtifact,
@@ -22,6 +23,7 @@ import { disown, type LeftoverRemover } from './leftovers.ts';
 import type { Page, PageRequest } from './pagination.ts';
 import { insertDataset, type NewDataset, type StartRequest, type StartTerms, startJob } from './start.ts';
 import type { JobStore } from './store.ts';
+import { findWebhook, webhookOf } from './webhooks.ts';
 
 export type { JobFilter } from './catalogue.ts';
 export type { JobUpdate } from './follow.ts';
@@ -110,7 +112,13 @@ export class Jobs {
         },
       );
     }
-    const again = { dataset: job.datasetId, options: job.options, idempotencyKey: null, retryOf: id };
+    const again = {
+      dataset: job.datasetId,
+      options: job.options,
+      idempotencyKey: null,
+      retryOf: id,
+      webhook: await webhookOf(this.#store.read, id),
+    };
     return (await startJob(this.#store, again, this.#terms)).job;
   }
 
@@ -132,6 +140,11 @@ export class Jobs {
     return this.#store.events(id, after, limit);
   }
 
+  /** Who is told of the job's end and how that goes; null: nobody. */
+  webhook(id: JobId): Promise<Webhook | null> {
+    return findWebhook(this.#store.read, id);
+  }
+
   /** Best first by validation score; the baseline is in it. */
   leaderboard(id: JobId, limit: number | null): Promise<readonly Trial[]> {
     return findLeaderboard(this.#store.read, id, limit);
@@ -151,6 +164,11 @@ export class Jobs {
 
   artifacts(id: JobId, kinds: readonly ArtifactKind[] | null, page: PageRequest): Promise<Page<Artifact>> {
     return listArtifacts(this.#store.read, id, kinds, page);
+  }
+
+  /** How many follow a job right now. */
+  get followers(): number {
+    return this.#followers.count;
   }
 
   /**

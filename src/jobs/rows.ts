@@ -5,7 +5,7 @@ import { type Artifact, type Dataset, type Job, LATER_OPTIONS, type Trial } from
 /** Rows as the database gives them, made the records of the domain: nothing of the tables' own leaks out. */
 
 export function toJob(row: typeof jobs.$inferSelect): Job {
-  const { name, options, barrenAttempts, idempotencyKey, idempotencyHash, ...job } = row;
+  const { name, options, barrenAttempts, idempotencyKey, idempotencyHash, traceParent, ...job } = row;
   return { ...job, options: { ...LATER_OPTIONS, ...options, name } };
 }
 

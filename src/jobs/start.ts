@@ -9,11 +9,14 @@ import type { DatasetId, JobId } from '../domain/ids.ts';
 import { newJobId } from '../domain/ids.ts';
 import { type Dataset, type Job, type JobOptions, LATER_OPTIONS } from '../domain/records.ts';
 import type { Mind, SandboxKind } from '../domain/vocabulary.ts';
+import type { NewWebhook } from '../domain/webhooks.ts';
+import { traceParent } from '../telemetry/spans.ts';
 import { statusChanged } from './claim.ts';
 import { own } from './leftovers.ts';
 import { NO_USAGE } from './recorder.ts';
 import { toDataset, toJob } from './rows.ts';
 import { findDataset, type JobStore } from './store.ts';
+import { insertWebhook } from './webhooks.ts';
 
 export type NewDataset = Omit<Dataset, 'createdAt'>;
 
@@ -21,6 +24,8 @@ export interface StartRequest {
   dataset: NewDataset | DatasetId;
   options: JobOptions;
   idempotencyKey: string | null;
+  /** Whom to tell of the end. A job that an idempotency key finds again keeps the one it was made with. */
+  webhook?: NewWebhook | null;
 }
 
 /** What the composition root decides about every new job. */
@@ -76,10 +81,12 @@ export async function startJob(
         retryOf: request.retryOf ?? null,
         idempotencyKey,
         idempotencyHash,
+        traceParent: traceParent(),
         createdAt: now,
       })
       .returning();
     if (!row) throw new Error('The database did not answer with the job it inserted.');
+    if (request.webhook) await insertWebhook(tx, row.id, request.webhook);
     const { stage, agent, message, ...body } = statusChanged(
       null,
       'QUEUED',
