@@ -43,7 +43,7 @@ export async function startApp({ config, logger }: { config: Config; logger: Log
     for (let close = closers.pop(); close; close = closers.pop()) await close();
   };
   try {
-    closers.push(await trace(config));
+    closers.push(await trace(config, logger));
     await mkdir(config.DATA_DIR, { recursive: true, mode: 0o700 });
     const database = openDatabase(config.DATA_DIR);
     closers.push(() => database.close());
@@ -156,7 +156,7 @@ export async function startApp({ config, logger }: { config: Config; logger: Log
 }
 
 /** Puts a tracer in place where a collector is configured; what traces cost is loaded only then. Returns what ends it. */
-async function trace(config: Config): Promise<() => Promise<void>> {
+async function trace(config: Config, logger: Logger): Promise<() => Promise<void>> {
   if (config.OTEL_EXPORTER_OTLP_ENDPOINT === undefined) return async () => undefined;
   const { startTracing } = await import('./telemetry/open-telemetry.ts');
   const tracing = startTracing({
@@ -164,6 +164,7 @@ async function trace(config: Config): Promise<() => Promise<void>> {
     headers: config.OTEL_EXPORTER_OTLP_HEADERS,
     serviceName: config.OTEL_SERVICE_NAME,
     version: await version(),
+    logger: logger.child({ part: 'traces' }),
   });
   const remove = putTracer(tracing.tracer);
   return async () => {

@@ -1,11 +1,13 @@
 import {
   type ExecutionArgs,
   type ExecutionResult,
+  type GraphQLError,
   getOperationAST,
   Kind,
   type OperationDefinitionNode,
 } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
+import { SproutError } from '../domain/errors.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { inSpan } from '../telemetry/spans.ts';
 
@@ -44,8 +46,8 @@ async function observed(
     },
     async (span) => {
       const answer = await execute(args);
-      const errors = (answer as Partial<ExecutionResult>).errors;
-      if (errors?.[0]) span.fail(String(errors[0].extensions.code ?? 'ERROR'), errors[0].message);
+      const [first] = (answer as Partial<ExecutionResult>).errors ?? [];
+      if (first) span.fail(codeOf(first), first.message);
       return answer;
     },
   );
@@ -53,6 +55,10 @@ async function observed(
   metrics?.operation.observe({ type, name, outcome }, (performance.now() - start) / 1000);
   return result;
 }
+
+/** Before masking, a failure of ours still stands behind the error that graphql-js made of it. */
+const codeOf = ({ extensions, originalError }: GraphQLError): string =>
+  String(extensions.code ?? (originalError instanceof SproutError ? originalError.code : 'INTERNAL_ERROR'));
 
 /** The field an operation asks for: the schema lists all there can be, while names of operations are anybody's. */
 function rootField({ selectionSet }: OperationDefinitionNode): string {

@@ -12,6 +12,7 @@ import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-ho
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { BatchSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
+import type { Logger } from 'pino';
 import { messageOf, SproutError } from '../domain/errors.ts';
 import type { Span, SpanStart, Tracer } from './spans.ts';
 
@@ -22,6 +23,9 @@ import type { Span, SpanStart, Tracer } from './spans.ts';
 
 const KINDS = { internal: SpanKind.INTERNAL, server: SpanKind.SERVER, client: SpanKind.CLIENT } as const;
 
+/** For one batch, repetitions and all: a collector that is not there must not hold up the end of the server. */
+const EXPORT_MS = 3_000;
+
 export interface TracingOptions {
   /** Base address of the collector; spans go to `/v1/traces` under it. */
   endpoint: string;
@@ -29,6 +33,7 @@ export interface TracingOptions {
   headers: string | undefined;
   serviceName: string;
   version: string;
+  logger: Logger;
 }
 
 /** Resolves with a tracer, and with what sends off the last spans and closes it. */
@@ -36,13 +41,17 @@ export function startTracing(options: TracingOptions): { tracer: Tracer; close()
   const exporter = new OTLPTraceExporter({
     url: `${options.endpoint.replace(/\/+$/, '')}/v1/traces`,
     headers: parseHeaders(options.headers),
+    timeoutMillis: EXPORT_MS,
   });
+  tellOfFailures(exporter, options.logger);
   const provider = new TracerProvider({
     resource: resourceFromAttributes({
       'service.name': options.serviceName,
       'service.version': options.version,
     }),
-    spanProcessors: [new BatchSpanProcessor({ exporter, scheduledDelayMillis: 1_000 })],
+    spanProcessors: [
+      new BatchSpanProcessor({ exporter, scheduledDelayMillis: 1_000, exportTimeoutMillis: EXPORT_MS }),
+    ],
   });
   const spans = provider.getTracer('sproutml', options.version);
   const contexts = new AsyncLocalStorageContextManager().enable();
@@ -72,10 +81,29 @@ export function startTracing(options: TracingOptions): { tracer: Tracer; close()
   return {
     tracer,
     async close() {
-      await provider.shutdown();
+      try {
+        await provider.shutdown();
+      } catch (error) {
+        options.logger.warn({ err: error }, 'the last spans were not sent');
+      }
       contexts.disable();
     },
   };
+}
+
+/** Once when it begins to fail, and once when it is well again: not with every batch. */
+function tellOfFailures(exporter: OTLPTraceExporter, logger: Logger): void {
+  const send = exporter.export.bind(exporter);
+  let failing = false;
+  exporter.export = (spans, done) =>
+    send(spans, (result) => {
+      const failed = result.error !== undefined;
+      if (failed && !failing)
+        logger.warn({ err: result.error }, 'spans are lost: the collector does not take them');
+      if (!failed && failing) logger.info('the collector takes spans again');
+      failing = failed;
+      done(result);
+    });
 }
 
 function handleOf(span: OtelSpan): Span {
