@@ -1,4 +1,4 @@
-import { access, constants, mkdir, readFile } from 'node:fs/promises';
+import { access, constants, mkdir, readFile, statfs } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
@@ -14,17 +14,24 @@ import { createMemoryBus } from './bus/memory.ts';
 import type { Config } from './config.ts';
 import { takesTokens } from './config-access.ts';
 import { openDatabase } from './db/client.ts';
+import { encodeGlobalId } from './graphql/global-id.ts';
 import { createHttpServer } from './http/server.ts';
 import { Jobs } from './jobs/jobs.ts';
 import { LeftoverRemover } from './jobs/leftovers.ts';
+import { countByStatus, countedJobs, tracedRun } from './jobs/observed-run.ts';
 import { createPipeline } from './jobs/pipeline.ts';
 import { quotasIn } from './jobs/quotas.ts';
+import { Retention } from './jobs/retention.ts';
 import { Runner } from './jobs/runner.ts';
 import { JobStore } from './jobs/store.ts';
 import { languageModelOptions } from './language-model-config.ts';
 import { createLocalSandboxes } from './sandbox/local.ts';
+import { observedToolkit } from './sandbox/observed-toolkit.ts';
 import { ensureEnvironment } from './sandbox/python-environment.ts';
 import { openToolkit } from './sandbox/toolkit-session.ts';
+import { Metrics } from './telemetry/metrics.ts';
+import { putTracer } from './telemetry/spans.ts';
+import { Courier } from './webhooks/courier.ts';
 
 /** A running SproutML. */
 export interface App {
@@ -44,12 +51,17 @@ export async function startApp({ config, logger }: { config: Config; logger: Log
     for (let close = closers.pop(); close; close = closers.pop()) await close();
   };
   try {
+    closers.push(await trace(config, logger));
     await mkdir(config.DATA_DIR, { recursive: true, mode: 0o700 });
     const database = openDatabase(config.DATA_DIR);
     closers.push(() => database.close());
     const bus = createMemoryBus();
     closers.push(() => bus.close());
-    const blobs = await openDiskBlobStore(join(config.DATA_DIR, 'blobs'));
+    const metrics = new Metrics();
+    metrics.collectNodeDefaults();
+    const blobs = await openDiskBlobStore(join(config.DATA_DIR, 'blobs'), {
+      reserveBytes: config.DISK_RESERVE_BYTES,
+    });
     const python = await ensureEnvironment({
       directory: config.TOOLKIT_ENV_DIR,
       python: config.PYTHON,
@@ -60,6 +72,7 @@ export async function startApp({ config, logger }: { config: Config; logger: Log
       mode: config.SANDBOX,
       python,
       memoryBytes: config.SANDBOX_MEMORY_BYTES,
+      diskReserveBytes: config.DISK_RESERVE_BYTES,
       logger: logger.child({ part: 'sandbox' }),
     });
 
@@ -89,16 +102,39 @@ export async function startApp({ config, logger }: { config: Config; logger: Log
       concurrency: config.JOB_CONCURRENCY,
       quotas: quotasIn(config),
       logger: logger.child({ part: 'jobs' }),
-      runJob: createPipeline({
-        blobs,
-        sandboxes,
-        openToolkit: (sandbox) => openToolkit(sandbox, { memoryBytes: config.SANDBOX_MEMORY_BYTES }),
-        cpus: config.SANDBOX_CPUS ?? coresPerJob(config),
-        languageModelSeats: languageModelSeats(model && openModelAccess(model)),
-        memoryBytes: config.SANDBOX_MEMORY_BYTES,
-        shareSamples: config.LLM_SHARE_SAMPLES,
-      }),
+      observer: countedJobs(metrics),
+      runJob: tracedRun(
+        store,
+        createPipeline({
+          blobs,
+          sandboxes,
+          openToolkit: (sandbox) =>
+            observedToolkit(openToolkit(sandbox, { memoryBytes: config.SANDBOX_MEMORY_BYTES }), metrics),
+          cpus: config.SANDBOX_CPUS ?? coresPerJob(config),
+          languageModelSeats: languageModelSeats(model && openModelAccess(model)),
+          memoryBytes: config.SANDBOX_MEMORY_BYTES,
+          shareSamples: config.LLM_SHARE_SAMPLES,
+        }),
+      ),
     });
+    const courier = new Courier({
+      store,
+      logger: logger.child({ part: 'webhooks' }),
+      privateHosts: config.WEBHOOK_PRIVATE_HOSTS,
+      publicId: (job) => encodeGlobalId('Job', job.id),
+      attempted: (outcome) => metrics.webhookAttempts.inc({ outcome }),
+    });
+    const retention = new Retention({
+      store,
+      leftovers,
+      rules: {
+        jobDays: config.RETENTION_DAYS,
+        artifactDays: config.ARTIFACT_RETENTION_DAYS,
+        datasetDays: config.DATASET_RETENTION_DAYS,
+      },
+      logger: logger.child({ part: 'retention' }),
+    });
+    watchGauges(metrics, { store, jobs, dataDir: config.DATA_DIR });
     const keys = new ApiKeys({ database, logger: logger.child({ part: 'auth' }) });
     const auth = authenticationIn(config, { keys, logger: logger.child({ part: 'auth' }) });
     const http = createHttpServer({
@@ -112,6 +148,7 @@ export async function startApp({ config, logger }: { config: Config; logger: Log
         ...(config.PREVIOUS_SIGNING_SECRET === undefined ? [] : [config.PREVIOUS_SIGNING_SECRET]),
       ]),
       logger,
+      metrics,
       about: {
         version: await version(),
         mind,
@@ -127,9 +164,13 @@ export async function startApp({ config, logger }: { config: Config; logger: Log
 
     await leftovers.removeAll();
     // At the same time, so that nothing new is taken while running jobs are left to the next start.
-    closers.push(async () => void (await Promise.all([http.close(), runner.stop()])));
+    closers.push(
+      async () => void (await Promise.all([http.close(), runner.stop(), courier.stop(), retention.stop()])),
+    );
     const { url } = await http.listen();
     await runner.start();
+    courier.start();
+    retention.start();
     logger.info({ url, dataDir: config.DATA_DIR, sandbox: sandboxes.containment, mind }, 'SproutML is ready');
     if (model) {
       const closing = new AbortController();
@@ -146,6 +187,42 @@ export async function startApp({ config, logger }: { config: Config; logger: Log
     await closeAll();
     throw error;
   }
+}
+
+/** Puts a tracer in place where a collector is configured; what traces cost is loaded only then. Returns what ends it. */
+async function trace(config: Config, logger: Logger): Promise<() => Promise<void>> {
+  if (config.OTEL_EXPORTER_OTLP_ENDPOINT === undefined) return async () => undefined;
+  const { startTracing } = await import('./telemetry/open-telemetry.ts');
+  const tracing = startTracing({
+    endpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
+    headers: config.OTEL_EXPORTER_OTLP_HEADERS,
+    serviceName: config.OTEL_SERVICE_NAME,
+    version: await version(),
+    logger: logger.child({ part: 'traces' }),
+  });
+  const remove = putTracer(tracing.tracer);
+  return async () => {
+    remove();
+    await tracing.close();
+  };
+}
+
+/** What is looked up when somebody asks for metrics. */
+function watchGauges(
+  metrics: Metrics,
+  { store, jobs, dataDir }: { store: JobStore; jobs: Jobs; dataDir: string },
+): void {
+  metrics.gauges('sproutml_jobs', 'Jobs in each state.', 'state', () => countByStatus(store));
+  metrics.gauge(
+    'sproutml_job_queue_depth',
+    'Jobs that wait for their turn.',
+    async () => (await countByStatus(store)).queued ?? 0,
+  );
+  metrics.gauge('sproutml_subscriptions', 'Clients that follow a job.', () => jobs.followers);
+  metrics.gauge('sproutml_disk_free_bytes', 'Free space under DATA_DIR.', async () => {
+    const { bavail, bsize } = await statfs(dataDir);
+    return bavail * bsize;
+  });
 }
 
 /** Says first why nothing answers yet: on the first start, making the environment takes a while. */

@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { accessProblems, accessVariables } from './config-access.ts';
-import { integer, languageModelVariables, SECRETS } from './language-model-config.ts';
+import { isSecret, operationsVariables } from './config-operations.ts';
+import { integer, languageModelVariables } from './language-model-config.ts';
 
 /**
  * The environment as one validated, frozen value. Nothing else reads `process.env`; every mistake is reported at once.
@@ -73,6 +74,7 @@ const environment = z.object({
     .describe('Where the toolkit environment is built; default: .venv in the project.'),
   ...languageModelVariables,
   ...accessVariables,
+  ...operationsVariables,
 });
 
 function list() {
@@ -119,7 +121,7 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
 
 /** A secret that is mistyped is still one. */
 const shown = (name: string, values: Readonly<Record<string, string | undefined>>): string =>
-  SECRETS.has(name) ? `${values[name]?.length ?? 0} characters, not shown` : JSON.stringify(values[name]);
+  isSecret(name) ? `${values[name]?.length ?? 0} characters, not shown` : JSON.stringify(values[name]);
 
 /** Name, default and meaning of every variable, for `--help` and the README's table. */
 export function describeConfig(): { name: string; default: string; description: string }[] {

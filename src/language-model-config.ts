@@ -8,14 +8,6 @@ export function integer(min: number, max = Number.MAX_SAFE_INTEGER) {
   return z.coerce.number().int().min(min).max(max);
 }
 
-/** Variables that no message may show. */
-export const SECRETS: ReadonlySet<string> = new Set([
-  'OPENAI_API_KEY',
-  'SIGNING_SECRET',
-  'PREVIOUS_SIGNING_SECRET',
-  'AUTH_JWT_SECRET',
-]);
-
 const REASONING_EFFORTS = [
   'none',
   'minimal',

@@ -157,6 +157,34 @@ function buildProgram(end: (code: ExitCode) => void): Command {
     });
 
   addKeysCommand(program, end);
+  program
+    .command('backup')
+    .description('copy database and files of DATA_DIR into a new folder, while the server runs')
+    .argument('<folder>', 'where to; it must not be there yet')
+    .option('--json', 'print what was copied as a JSON line')
+    .addHelpText(
+      'after',
+      examples('sproutml backup /backups/$(date +%F)', 'DATA_DIR=/srv/sproutml sproutml backup /backups/now'),
+    )
+    .action(async (folder: string, options) => {
+      const { backup } = await import('./commands/backup.ts');
+      end(await backup(folder, { ...options, version: version() }));
+    });
+
+  program
+    .command('restore')
+    .description('lay a backup into DATA_DIR, which must be empty and no server running on it')
+    .argument('<folder>', 'the backup')
+    .option('--json', 'print what was restored as a JSON line')
+    .addHelpText(
+      'after',
+      examples('sproutml restore /backups/2026-11-23', 'DATA_DIR=/srv/again sproutml restore /backups/now'),
+    )
+    .action(async (folder: string, options) => {
+      const { restore } = await import('./commands/restore.ts');
+      end(await restore(folder, options));
+    });
+
   return program;
 }
 

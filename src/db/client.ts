@@ -1,8 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { type BetterSQLite3Database, drizzle } from 'drizzle-orm/better-sqlite3';
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
+import { asDiskFull } from '../domain/disk-full.ts';
 import { lockDataDir } from './lock.ts';
+import { refuseUnfinishedRestore } from './restoring.ts';
 import * as schema from './schema.ts';
 
 /**
@@ -29,8 +32,15 @@ export interface Database {
 const FILE = 'sproutml.db';
 const MIGRATIONS = join(import.meta.dirname, 'migrations');
 
+/** How many migrations this release knows: a database that has seen more is of a later one. */
+export function knownMigrations(): number {
+  const journal: unknown = JSON.parse(readFileSync(join(MIGRATIONS, 'meta/_journal.json'), 'utf8'));
+  return (journal as { entries: unknown[] }).entries.length;
+}
+
 /** Opens (and migrates) the database of a data folder, for one process at a time: see `lockDataDir`. */
 export function openDatabase(dataDir: string): Database {
+  refuseUnfinishedRestore(dataDir);
   const unlock = lockDataDir(dataDir);
   try {
     const writer = openWriter(dataDir);
@@ -98,6 +108,6 @@ async function transact<T>(writer: Sqlite.Database, change: () => Promise<T>): P
   } catch (error) {
     // A full disk and the like have rolled back already.
     if (writer.inTransaction) writer.exec('ROLLBACK');
-    throw error;
+    throw asDiskFull(error);
   }
 }

@@ -89,6 +89,8 @@ export const jobs = sqliteTable(
     startedAt: time('started_at'),
     finishedAt: time('finished_at'),
     owner: owner(),
+    /** The W3C `traceparent` of the request it was asked for in, so that its runs belong to the same trace. */
+    traceParent: text('trace_parent'),
   },
   (table) => [
     index('jobs_newest').on(table.createdAt, table.id),
@@ -179,6 +181,26 @@ export const artifacts = sqliteTable(
     uniqueIndex('artifacts_by_name').on(table.jobId, table.name),
     index('artifacts_newest').on(table.jobId, table.createdAt, table.id),
   ],
+);
+
+/** Whom to tell when a job has ended, and how far that has got. The job's end itself says that it is time. */
+export const webhooks = sqliteTable(
+  'webhooks',
+  {
+    jobId: ofJob().primaryKey(),
+    /** The same at every attempt: receivers know a repetition by it. */
+    messageId: text('message_id').notNull(),
+    url: text('url').notNull(),
+    secret: text('secret').notNull(),
+    /** OPEN until it is delivered or given up. */
+    state: text('state').$type<'OPEN' | 'DELIVERED' | 'FAILED'>().notNull(),
+    attempts: integer('attempts').notNull(),
+    nextAttemptAt: time('next_attempt_at'),
+    lastStatusCode: integer('last_status_code'),
+    lastError: text('last_error'),
+    deliveredAt: time('delivered_at'),
+  },
+  (table) => [index('webhooks_by_state').on(table.state, table.nextAttemptAt)],
 );
 
 /**

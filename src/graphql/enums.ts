@@ -15,7 +15,7 @@ import type { Containment } from '../sandbox/sandbox.ts';
 import { builder } from './builder.ts';
 
 /** Every value of `T` with what it means: a word added to the vocabulary does not compile until it is described. */
-function values<T extends string>(meanings: Readonly<Record<T, string>>) {
+export function values<T extends string>(meanings: Readonly<Record<T, string>>) {
   return Object.fromEntries(
     Object.entries<string>(meanings).map(([value, description]) => [
       value,

@@ -20,6 +20,7 @@ import { ArtifactRef, DatasetRef, JobRef, TrialRef } from './refs.ts';
 import { TrainingResult } from './training-result.ts';
 import { toTrialShape } from './trial.ts';
 import { Usage } from './usage.ts';
+import { WebhookRef } from './webhook.ts';
 
 const MAX_EVENTS = 1_000;
 const DEFAULT_EVENTS = 100;
@@ -180,6 +181,12 @@ builder.node(JobRef, {
       type: Failure,
       description: 'Why it failed; null unless FAILED.',
       nullable: true,
+    }),
+    webhook: t.field({
+      type: WebhookRef,
+      description: 'Who is told of its end; null: nobody.',
+      nullable: true,
+      resolve: (job, _args, { jobs }) => jobs.webhook(job.id),
     }),
     events: t.field({
       type: [JobEventInterface],

@@ -5,6 +5,7 @@ import type { DatasetColumn, JobOptions } from '../domain/records.ts';
 import { METRICS, type Metric, metricFits, type Task } from '../domain/vocabulary.ts';
 import { builder } from './builder.ts';
 import { MetricEnum, TaskEnum } from './enums.ts';
+import { WebhookInput } from './webhook.ts';
 
 const DEFAULT_TIME_BUDGET_SECONDS = 600;
 const MIN_TIME_BUDGET_SECONDS = 10;
@@ -85,6 +86,7 @@ export const StartTrainingInput = builder.inputType('StartTrainingInput', {
       description:
         'Any string: the same key and input again return the same job instead of starting another.',
     }),
+    webhook: t.field({ type: WebhookInput, description: 'Whom to tell when the job has ended.' }),
   }),
 });
 

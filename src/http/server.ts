@@ -3,10 +3,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import type { Authentication } from '../auth/authentication.ts';
 import type { ApiDependencies } from '../graphql/context.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import { createAdmission } from './admission.ts';
 import { serveDownload } from './downloads.ts';
 import { createGraphiQLPage, wantsPage } from './graphiql-page.ts';
 import { sendError, sendJson } from './json.ts';
+import { METRICS_PATH, routeOf, serveMetrics } from './metrics-page.ts';
 import { createOriginPolicy } from './origin.ts';
 import { type ReadinessChecks, serveReadiness } from './readiness.ts';
 import {
@@ -23,6 +25,8 @@ export interface HttpDependencies extends ApiDependencies {
   /** Who may come in; never left out by mistake: `OPEN` lets everybody. */
   auth: Authentication;
   readiness: ReadinessChecks;
+  /** Where requests are counted, and what /metrics tells; without it there is none. */
+  metrics?: Metrics;
   timeouts?: Partial<HttpTimeouts>;
 }
 
@@ -48,7 +52,7 @@ export interface HttpServer {
 
 /** The server clients see: GraphQL over HTTP, WebSocket and server-sent events, signed downloads, GraphiQL, health. */
 export function createHttpServer(dependencies: HttpDependencies): HttpServer {
-  const { config, readiness, auth } = dependencies;
+  const { config, readiness, auth, metrics } = dependencies;
   const timeouts: HttpTimeouts = {
     stallMs: 30_000,
     discardMs: 5_000,
@@ -59,7 +63,7 @@ export function createHttpServer(dependencies: HttpDependencies): HttpServer {
   };
   const logger = dependencies.logger.child({ part: 'http' });
   const origins = createOriginPolicy(config);
-  const graphql = createGraphQL(dependencies, origins, auth);
+  const graphql = createGraphQL(dependencies, origins, auth, metrics);
   const admission = createAdmission(config, auth);
   const servePage = createGraphiQLPage({ subscriptions: auth.required ? 'SSE' : 'WS' });
   const open = new Set<ServerResponse>();
@@ -72,6 +76,9 @@ export function createHttpServer(dependencies: HttpDependencies): HttpServer {
       if (closing !== null)
         return sendJson(response, 503, { status: 'not ready', checks: { shutdown: 'under way' } });
       return serveReadiness(response, readiness, { reasons: !auth.required });
+    }
+    if (path === METRICS_PATH && metrics) {
+      return serveMetrics(request, response, metrics, config.METRICS_TOKEN);
     }
     if (path === '/') {
       response.writeHead(302, { location: GRAPHQL_PATH, 'content-length': '0' }).end();
@@ -130,11 +137,13 @@ export function createHttpServer(dependencies: HttpDependencies): HttpServer {
         open.delete(response);
         const ms = Math.round(performance.now() - started);
         // Without its query: a signed link in a log would be a way in.
-        const path = (request.url ?? '').split('?')[0];
-        logger.debug(
-          { requestId: id, method: request.method, path, status: response.statusCode, ms },
-          'request',
+        const path = (request.url ?? '').split('?')[0] ?? '';
+        const { method = '' } = request;
+        metrics?.httpRequest.observe(
+          { method, route: routeOf(path), status: String(response.statusCode) },
+          (performance.now() - started) / 1000,
         );
+        logger.debug({ requestId: id, method, path, status: response.statusCode, ms }, 'request');
       });
       handle(request, response).catch((error: unknown) => {
         // Whoever hangs up in the middle of a request is no failure of ours, and could fill the log with them.
@@ -153,6 +162,14 @@ export function createHttpServer(dependencies: HttpDependencies): HttpServer {
       });
     },
   );
+  let webSockets = 0;
+  server.on('upgrade', (_request, socket) => {
+    webSockets += 1;
+    socket.once('close', () => {
+      webSockets -= 1;
+    });
+  });
+  metrics?.gauge('sproutml_ws_connections', 'WebSockets that are open.', () => webSockets);
   const closeSockets = attachWebSocket(server, {
     graphql,
     admission,

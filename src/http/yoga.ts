@@ -6,13 +6,20 @@ import { type ApiContext, type ApiDependencies, createContext } from '../graphql
 import { OperationLimitsRule, parseLimited } from '../graphql/limits.ts';
 import { maskError } from '../graphql/mask-error.ts';
 import { schema } from '../graphql/schema.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { useObservedOperations } from './observed-operations.ts';
 import type { OriginPolicy } from './origin.ts';
 import { type NodeContext, useStreamingUpload } from './upload-plugin.ts';
 
 export const GRAPHQL_PATH = '/graphql';
 
 /** GraphQL over HTTP: POST, GET for queries, server-sent events for subscriptions. CORS, CSRF and pages are not its business. */
-export function createGraphQL(dependencies: ApiDependencies, origins: OriginPolicy, auth: Authentication) {
+export function createGraphQL(
+  dependencies: ApiDependencies,
+  origins: OriginPolicy,
+  auth: Authentication,
+  metrics?: Metrics,
+) {
   const { config, logger } = dependencies;
   return createYoga<NodeContext, ApiContext>({
     schema,
@@ -39,6 +46,7 @@ export function createGraphQL(dependencies: ApiDependencies, origins: OriginPoli
       useOperationLimits(auth.required),
       useStreamingUpload(config.MAX_UPLOAD_BYTES),
       useWatchedStreams(auth),
+      useObservedOperations(metrics),
     ],
   });
 }

@@ -6,6 +6,7 @@ import type { ArtifactId, BlobKey, DatasetId, JobId, OwnerId } from '../domain/i
 import type { Artifact, Dataset, Job, JobColumn, Trial } from '../domain/records.ts';
 import { LOCAL_OWNER } from '../domain/viewer.ts';
 import { type ArtifactKind, isTerminal } from '../domain/vocabulary.ts';
+import type { Webhook } from '../domain/webhooks.ts';
 import { cancelJob } from './cancel.ts';
 import {
   findArtifact,
@@ -25,6 +26,7 @@ import type { Page, PageRequest } from './pagination.ts';
 import { NO_QUOTAS, type Quotas, type Standing, standingOf, uploadAllowance } from './quotas.ts';
 import { insertDataset, type NewDataset, type StartRequest, type StartTerms, startJob } from './start.ts';
 import type { JobStore } from './store.ts';
+import { findWebhook, webhookOf } from './webhooks.ts';
 
 export type { JobFilter } from './catalogue.ts';
 export type { JobUpdate } from './follow.ts';
@@ -134,7 +136,13 @@ export class Jobs {
         },
       );
     }
-    const again = { dataset: job.datasetId, options: job.options, idempotencyKey: null, retryOf: id };
+    const again = {
+      dataset: job.datasetId,
+      options: job.options,
+      idempotencyKey: null,
+      retryOf: id,
+      webhook: await webhookOf(this.#store.read, id),
+    };
     return (await startJob(this.#store, again, this.#terms)).job;
   }
 
@@ -161,6 +169,11 @@ export class Jobs {
     return findJobColumns(this.#store.read, id);
   }
 
+  /** Who is told of the job's end and how that goes; null: nobody. */
+  webhook(id: JobId): Promise<Webhook | null> {
+    return findWebhook(this.#store.read, id);
+  }
+
   /** Best first by validation score; the baseline is in it. */
   leaderboard(id: JobId, limit: number | null): Promise<readonly Trial[]> {
     return findLeaderboard(this.#store.read, id, limit);
@@ -180,6 +193,11 @@ export class Jobs {
 
   artifacts(id: JobId, kinds: readonly ArtifactKind[] | null, page: PageRequest): Promise<Page<Artifact>> {
     return listArtifacts(this.#store.read, id, kinds, page);
+  }
+
+  /** How many follow a job right now. */
+  get followers(): number {
+    return this.#followers.count;
   }
 
   /**

@@ -4,6 +4,7 @@ import type { ArtifactId, BlobKey, DatasetId, JobId, OwnerId } from '../domain/i
 import type { Artifact, Dataset, Job, JobColumn, Trial } from '../domain/records.ts';
 import { isAllowed, type Viewer } from '../domain/viewer.ts';
 import type { ArtifactKind } from '../domain/vocabulary.ts';
+import type { Webhook } from '../domain/webhooks.ts';
 import type {
   JobFilter,
   Jobs,
@@ -110,6 +111,10 @@ export class OwnJobs {
 
   async columns(id: JobId): Promise<readonly JobColumn[]> {
     return (await this.#isOwn(id)) ? this.#jobs.columns(id) : [];
+  }
+
+  async webhook(id: JobId): Promise<Webhook | null> {
+    return (await this.#isOwn(id)) ? this.#jobs.webhook(id) : null;
   }
 
   async trial(id: JobId, trialId: string): Promise<Trial | null> {

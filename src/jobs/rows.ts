@@ -7,7 +7,7 @@ import { NO_USAGE } from '../domain/usage.ts';
 /** Rows as the database gives them, made the records of the domain: nothing of the tables' own leaks out. */
 
 export function toJob(row: typeof jobs.$inferSelect): Job {
-  const { name, options, barrenAttempts, idempotencyKey, idempotencyHash, ...job } = row;
+  const { name, options, barrenAttempts, idempotencyKey, idempotencyHash, traceParent, ...job } = row;
   const usage = { ...NO_USAGE, ...job.usage };
   return { ...job, usage, options: { ...LATER_OPTIONS, ...options, name } };
 }

@@ -40,6 +40,8 @@ export interface AttemptParts {
   runJob: RunJob;
   logger: Logger;
   limits: RunLimits;
+  /** Told of the job as it has ended. */
+  observer?: { ended(job: Job): void };
   job: Job;
   /** Aborts when the server shuts down. */
   shutdown: AbortSignal;
@@ -65,8 +67,9 @@ export async function runAttempt(parts: AttemptParts): Promise<void> {
     }
     if (watch.hardStop === 'lost-claim') throw new StaleAttemptError(job.id, job.attempt);
     const outcome = await outcomeOf(store, job.id, end, watch.stopReason, logger);
-    const { status } = await settle(store, claim, outcome, watch.elapsedMs());
-    logger.info({ status }, 'job ended');
+    const settled = await settle(store, claim, outcome, watch.elapsedMs());
+    logger.info({ status: settled.status }, 'job ended');
+    parts.observer?.ended(settled);
   } catch (error) {
     if (!(error instanceof StaleAttemptError)) throw error;
     logger.warn('another attempt owns the job now; this one has ended');

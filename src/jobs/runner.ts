@@ -23,6 +23,14 @@ export interface RunnerOptions {
   quotas?: Pick<Quotas, 'runningJobs'>;
   logger: Logger;
   limits?: Partial<RunLimits>;
+  observer?: RunnerObserver;
+}
+
+/** Told of what the runner has done, after it is committed. Must not throw. */
+export interface RunnerObserver {
+  /** A waiting job runs for the first time. */
+  begun(job: Job): void;
+  ended(job: Job): void;
 }
 
 /** Looks for waiting jobs this often without having been hinted at. */
@@ -88,12 +96,12 @@ export class Runner {
 
   /** Claims until all places are taken or nothing waits. Never rejects. */
   async #fill(): Promise<void> {
-    const { store, concurrency, quotas, logger } = this.#options;
+    const { concurrency, logger } = this.#options;
     while (this.#refill) {
       this.#refill = false;
       try {
         while (this.#active.size < concurrency && !this.#shutdown.signal.aborted) {
-          const job = (await this.#takeOrphan()) ?? (await claimQueued(store, quotas));
+          const job = (await this.#takeOrphan()) ?? (await this.#takeQueued());
           if (!job) break;
           this.#run(job);
         }
@@ -101,6 +109,13 @@ export class Runner {
         logger.error({ err: error }, 'claiming a job failed; the next poll tries again');
       }
     }
+  }
+
+  async #takeQueued(): Promise<Job | null> {
+    const { store, quotas, observer } = this.#options;
+    const job = await claimQueued(store, quotas);
+    if (job) observer?.begun(job);
+    return job;
   }
 
   async #takeOrphan(): Promise<Job | null> {
@@ -123,14 +138,16 @@ export class Runner {
   }
 
   async #giveUp(job: Job, crashes: number): Promise<void> {
-    const { store, leftovers, logger } = this.#options;
+    const { store, leftovers, logger, observer } = this.#options;
     const failure = {
       code: 'JOB_KEEPS_CRASHING',
       message: `The job was interrupted ${crashes} times in a row without a step finishing in between.`,
       hint: 'Look at the server log for what ended it (often memory), then start the job again with `retryJob`.',
       stage: job.stage,
     };
-    await settle(store, { jobId: job.id, attempt: job.attempt }, { status: 'FAILED', failure }, job.activeMs);
+    const claim = { jobId: job.id, attempt: job.attempt };
+    const settled = await settle(store, claim, { status: 'FAILED', failure }, job.activeMs);
+    observer?.ended(settled);
     logger.error({ jobId: job.id, crashes }, failure.message);
     await leftovers.remove([{ kind: 'sandbox', key: job.id }]);
   }

@@ -11,11 +11,14 @@ import { type Dataset, type Job, type JobOptions, LATER_OPTIONS } from '../domai
 import { NO_USAGE } from '../domain/usage.ts';
 import { LOCAL_OWNER } from '../domain/viewer.ts';
 import type { Mind, SandboxKind } from '../domain/vocabulary.ts';
+import type { NewWebhook } from '../domain/webhooks.ts';
+import { traceParent } from '../telemetry/spans.ts';
 import { statusChanged } from './claim.ts';
 import { own } from './leftovers.ts';
 import { chargeJob, chargeUpload, NO_QUOTAS, type Quotas } from './quotas.ts';
 import { toDataset, toJob } from './rows.ts';
 import { findDataset, type JobStore } from './store.ts';
+import { insertWebhook } from './webhooks.ts';
 
 export type NewDataset = Omit<Dataset, 'createdAt' | 'owner'>;
 
@@ -26,6 +29,8 @@ export interface StartRequest {
   idempotencyKey: string | null;
   /** Of a new dataset and so of its job; a job on a dataset that is there belongs to whoever the dataset belongs to. */
   owner?: OwnerId;
+  /** Whom to tell of the end. A job that an idempotency key finds again keeps the one it was made with. */
+  webhook?: NewWebhook | null;
 }
 
 /** What the composition root decides about every new job. */
@@ -90,10 +95,12 @@ export async function startJob(
         retryOf: request.retryOf ?? null,
         idempotencyKey,
         idempotencyHash,
+        traceParent: traceParent(),
         createdAt: now,
       })
       .returning();
     if (!row) throw new Error('The database did not answer with the job it inserted.');
+    if (request.webhook) await insertWebhook(tx, row.id, request.webhook);
     const { stage, agent, message, ...body } = statusChanged(
       null,
       'QUEUED',

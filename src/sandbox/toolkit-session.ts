@@ -3,7 +3,7 @@ import { SproutError } from '../domain/errors.ts';
 import type { ProcessLimits, Sandbox } from './sandbox.ts';
 import type { Toolkit, ToolkitCallOptions } from './toolkit.ts';
 import { callOnce } from './toolkit-once.ts';
-import { stepDeadline } from './toolkit-wire.ts';
+import { crashed, stepDeadline } from './toolkit-wire.ts';
 import { Zygote, ZygoteGone } from './toolkit-zygote.ts';
 
 export interface ToolkitOptions {
@@ -69,6 +69,8 @@ class ToolkitSession implements Toolkit {
         closing.throwIfAborted();
         // It died before this command began: nothing was done yet, so the next one may do it.
         if (!(error instanceof ZygoteGone)) throw error;
+        // No room to begin in: started again and again it would only use up the job's time.
+        if (zygote.ended?.reason === 'disk') throw crashed(command, zygote.ended, []);
         options.onLog?.('WARNING', `The warm toolkit process could not take "${command}": ${error.message}`);
       }
     }

@@ -14,7 +14,7 @@ import { LeftoverRemover } from '../../src/jobs/leftovers.ts';
 import type { Quotas } from '../../src/jobs/quotas.ts';
 import { AttemptRecorder } from '../../src/jobs/recorder.ts';
 import type { RunJob } from '../../src/jobs/run.ts';
-import { Runner } from '../../src/jobs/runner.ts';
+import { Runner, type RunnerObserver } from '../../src/jobs/runner.ts';
 import { JobStore } from '../../src/jobs/store.ts';
 import type { RunLimits } from '../../src/jobs/watch.ts';
 
@@ -69,8 +69,22 @@ export async function openRig(
     leftovers,
     jobs,
     destroyedSandboxes,
-    runner: (runJob: RunJob, limits: Partial<RunLimits> = {}, concurrency = 1): Runner =>
-      new Runner({ store, blobs, leftovers, runJob, concurrency, logger, limits }),
+    runner: (
+      runJob: RunJob,
+      limits: Partial<RunLimits> = {},
+      concurrency = 1,
+      observer?: RunnerObserver,
+    ): Runner =>
+      new Runner({
+        store,
+        blobs,
+        leftovers,
+        runJob,
+        concurrency,
+        logger,
+        limits,
+        ...(observer ? { observer } : {}),
+      }),
     recorder: (claim: Claim): AttemptRecorder =>
       new AttemptRecorder({ store, blobs, leftovers, claim, logger, stage: null, onStale: () => undefined }),
     async close() {
