@@ -2,6 +2,7 @@ import type { ArtifactId, BlobKey, DatasetId, JobId } from './ids.ts';
 import type {
   AgentRole,
   ArtifactKind,
+  ColumnRole,
   ColumnType,
   Family,
   JobStatus,
@@ -26,6 +27,19 @@ export interface DatasetColumn {
   type: ColumnType | null;
   missing: number | null;
   distinct: number | null;
+}
+
+/** What became of a column in one job. */
+export interface JobColumn {
+  name: string;
+  type: ColumnType;
+  role: ColumnRole;
+  /** How it becomes numbers; null until features are planned, and where it is none. */
+  treatment: string | null;
+  /** Why it has its role, or how its cells are read where that was a choice. */
+  reason: string | null;
+  /** What is to be known of it before the score is believed. */
+  warnings: readonly { code: string; message: string }[];
 }
 
 export interface Dataset {

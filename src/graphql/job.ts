@@ -14,6 +14,7 @@ import {
 } from './enums.ts';
 import { JobEventInterface } from './event.ts';
 import { encodeGlobalId, parseId } from './global-id.ts';
+import { JobColumn } from './job-column.ts';
 import { badArgument, checkLimit, connectionComplexity, toConnection, toPageRequest } from './page.ts';
 import { ArtifactRef, DatasetRef, JobRef, TrialRef } from './refs.ts';
 import { TrainingResult } from './training-result.ts';
@@ -23,6 +24,7 @@ import { Usage } from './usage.ts';
 const MAX_EVENTS = 1_000;
 const DEFAULT_EVENTS = 100;
 const MAX_LEADERBOARD = 1_000;
+const TYPICAL_COLUMNS = 50;
 
 const Failure = builder.objectRef<records.JobFailure>('Failure').implement({
   description: 'Why a job failed.',
@@ -123,6 +125,13 @@ builder.node(JobRef, {
       type: DatasetRef,
       description: 'The table it trains on.',
       resolve: ({ datasetId }, _args, { datasetLoader }) => datasetLoader.load(datasetId),
+    }),
+    columns: t.field({
+      type: [JobColumn],
+      description:
+        'What became of each column of the table, in the order of the file; none until it is profiled.',
+      complexity: { field: 1, multiplier: TYPICAL_COLUMNS },
+      resolve: async ({ id }, _args, { jobs }) => [...(await jobs.columns(id))],
     }),
     mind: t.expose('mind', { type: MindEnum, description: "Who sits in the agents' seats." }),
     sandbox: t.expose('sandbox', {

@@ -4,7 +4,7 @@ import type { JobChanges, JobRecorder, JournalEntry, NewArtifact } from '../agen
 import type { BlobStore } from '../artifacts/blob-store.ts';
 import { jobTopic } from '../bus/bus.ts';
 import type { Queries } from '../db/client.ts';
-import { artifacts, datasets, jobs, trials } from '../db/schema.ts';
+import { artifacts, datasets, jobColumns, jobs, trials } from '../db/schema.ts';
 import { StaleAttemptError } from '../domain/errors.ts';
 import type { NewEvent } from '../domain/events.ts';
 import { type BlobKey, newArtifactId } from '../domain/ids.ts';
@@ -183,7 +183,7 @@ async function applyChanges(
   changes: JobChanges,
   now: Date,
 ): Promise<void> {
-  const { usage, trials: newTrials, columns, rowCount, ...columnsOfJob } = changes;
+  const { usage, trials: newTrials, columns, rowCount, jobColumns: fates, ...columnsOfJob } = changes;
   const row = await append(tx, claimFence(claim), events, columnsOfJob, now);
   if (!row) throw new StaleAttemptError(claim.jobId, claim.attempt);
 
@@ -198,6 +198,12 @@ async function applyChanges(
       .insert(trials)
       .values(newTrials.map((trial) => ({ ...trial, jobId: claim.jobId, createdAt: now })))
       .onConflictDoNothing();
+  }
+  if (fates) {
+    await tx
+      .insert(jobColumns)
+      .values({ jobId: claim.jobId, columns: fates })
+      .onConflictDoUpdate({ target: jobColumns.jobId, set: { columns: fates } });
   }
   if (columns || rowCount !== undefined) {
     await tx
