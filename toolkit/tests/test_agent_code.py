@@ -17,6 +17,7 @@ from job_folder import SEED, JobFolder, code_of, environment
 from sproutml_toolkit import check_code, evaluate, lay_out_code, report, train, workspace
 from sproutml_toolkit.agent_code import inside, model as code_model, reading
 from sproutml_toolkit.agent_code.source import form_of
+from sproutml_toolkit.agent_code.trial import refuse_memorised
 from sproutml_toolkit.model import fitted_model, load_model, save_model
 from sproutml_toolkit.wire import ToolkitError
 
@@ -358,3 +359,32 @@ def test_answers_are_remembered_for_the_same_rows_only(seconds_table: JobFolder,
             thread.start()
         for thread in threads:
             thread.join()
+
+
+@pytest.mark.parametrize(
+    ("metric", "scores", "memorised"),
+    [
+        ("ROC_AUC", [0.999, 1.0, 0.998, 1.0, 0.71], True),
+        ("RMSE", [0.01, 0.012, 0.011, 0.01, 3.0], True),
+        ("ROC_AUC", [0.80, 0.84, 0.79, 0.83, 0.74], False),
+        ("ROC_AUC", [0.80, 0.84, 0.79, 0.83, 0.95], False),
+        ("ROC_AUC", [0.99, 0.4], False),
+        ("ROC_AUC", [0.99, None, 0.99, 0.99, 0.5], False),
+    ],
+)
+def test_code_that_knows_the_rows_it_has_seen_by_heart_is_found_out(
+    metric: str, scores: list[float | None], memorised: bool
+) -> None:
+    assert (code_of(refuse_memorised, metric, scores) == "CODE_MEMORISED") == memorised
+
+
+def test_by_heart_is_only_asked_where_rows_may_be_looked_at(seconds_table: JobFolder) -> None:
+    with seconds_table.inside():
+        table, folds = workspace.load_train(), workspace.load_folds()
+        seen = folds != folds.max()
+        known = dict(zip(table.X["a"][seen].astype(int).tolist(), table.y[seen].tolist(), strict=True))
+    source = f"KNOWN = {known}\ndef features(frame):\n    return frame['c0'].map(KNOWN).rename('known').to_frame()"
+    asked = {"id": "heart", "answers": answered(seconds_table, "heart", source), "drop": []}
+    params = {"rounds": 40}
+    assert code_of(seconds_table.train, "heart", "LIGHTGBM", params=params, code=asked | {"looked": True}) == "CODE_MEMORISED"
+    assert seconds_table.train("heart", "LIGHTGBM", params=params, code=asked)["score"] > 0.8

@@ -161,9 +161,7 @@ async function tryCode(agent: AgentContext, callId: string, nth: number, asked: 
       const seconds = budget.trialLimit(0);
       const startedAt = budget.elapsed;
       // An endless loop must not eat what the others could use.
-      const ofCode = counted
-        ? seconds
-        : Math.min(seconds, Math.max(LEAST_CODE_SECONDS, CODE_SHARE * budget.searchLeft));
+      const ofCode = Math.min(seconds, Math.max(LEAST_CODE_SECONDS, CODE_SHARE * budget.searchLeft));
       const code = await runCode(agent, io, { id, source: asked.code }, { seconds: ofCode, label, threads });
       const left = Math.max(1, seconds - (budget.elapsed - startedAt));
       return callToolkit(agent, io, {
