@@ -52,8 +52,8 @@ export interface Team extends TeamContext {
   /** Ends the search and with it running trials: the soft stop, or the goal reached. */
   readonly searchSignal: AbortSignal;
   goalReached(): void;
-  /** Set where finished steps are told again and no new one is begun; called with each. */
-  onlyRetell?(): void;
+  /** Of a resumed run: `heard` is called with each finished step that is told again; `only`: no new one is begun. */
+  readonly retelling?: { heard(): void; only: boolean };
   /** Ends every agent at once with this error. */
   fail(error: unknown): void;
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { NewEvent } from '../domain/events.ts';
 import type { JobResult } from '../domain/records.ts';
 import { type Family, isBetter, isLowerBetter, type Metric, type Mind } from '../domain/vocabulary.ts';
+import type { Blackboard } from './blackboard.ts';
 import type { AgentContext, Team } from './context.ts';
 import type { JobChanges } from './recorder.ts';
 
@@ -31,7 +32,8 @@ export function recordTrial(
   finished: FinishedTrial,
 ): { message: string; events: NewEvent[]; changes: JobChanges } {
   const { board } = team;
-  const { id, name, family, parameters, origin } = finished;
+  const { id, family, parameters, origin } = finished;
+  const name = unusedName(board, finished.name);
   const { score, fitSeconds, predictMicrosPerRow } = finished.result;
   const previous = board.best();
   const isBaseline = family === 'BASELINE';
@@ -95,6 +97,15 @@ export function recordTrial(
   }
   const result = resultSoFar(team);
   return { message: shown + against, events, changes: { trials: [trial], ...(result ? { result } : {}) } };
+}
+
+/** Two minds may have the same idea of a name. */
+function unusedName(board: Blackboard, wanted: string): string {
+  const used = new Set(board.trials.map(({ name }) => name));
+  for (let number = 1; ; number += 1) {
+    const name = number === 1 ? wanted : `${wanted} (${number})`;
+    if (!used.has(name)) return name;
+  }
 }
 
 /** The job's result as it stands: null until a model and the baseline to hold it against are there. */

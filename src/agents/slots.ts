@@ -12,6 +12,11 @@ export class Slots {
     this.#free = size;
   }
 
+  /** Whether nobody holds one. */
+  get idle(): boolean {
+    return this.#free === this.size;
+  }
+
   /** Runs `work` as soon as a slot is free; the slot is given back whatever becomes of it. */
   async hold<T>(work: () => Promise<T>, lane = ''): Promise<T> {
     if (this.#free > 0) this.#free -= 1;

@@ -86,10 +86,10 @@ export async function step<T>(
   try {
     const known = await team.recorder.finishedStep(key);
     if (known) {
-      team.onlyRetell?.();
+      team.retelling?.heard();
       return replay(agent, spec, known.output as Journaled<T>);
     }
-    if (team.onlyRetell) throw new RetoldError();
+    if (team.retelling?.only) throw new RetoldError();
     const perform = () => performStep(agent, key, spec);
     return await (spec.hold ? spec.hold(perform) : perform());
   } catch (error) {

@@ -13,8 +13,8 @@ const baselineTrainer = masterTrainerSeat('playbook');
 const closer = orchestratorSeat('playbook');
 
 const WATCH_MILLISECONDS = 200;
-/** A resumed exploration that had ended tells again what it had found; when nothing more comes of it, it is over. */
-const RETELLING_MILLISECONDS = 5_000;
+/** A resumed exploration tells again what it had found; when nothing has come for so long, that is over. */
+const RETELLING_MILLISECONDS = 3_000;
 
 /**
  * A job that a language model leads, which it can only make better: the playbook opens it, trains its own portfolio beside the
@@ -71,12 +71,16 @@ async function explore(lead: AgentContext): Promise<string> {
   const before = await team.recorder.finishedStep(key);
   const over = new AbortController();
   const end = (why: string) => over.abort(new ExplorationOver(why));
-  let heardAt = performance.now();
+  // What an earlier attempt found is told again first, however late it is.
+  let heardAt = team.job.attempt > 1 ? performance.now() : Number.NEGATIVE_INFINITY;
   const watch = setInterval(() => {
+    const quietMs = performance.now() - heardAt;
     if (before !== null) {
-      if (performance.now() - heardAt > RETELLING_MILLISECONDS) end('it had ended before');
-    } else if (team.searchSignal.aborted) end('the search was over');
-    else if (team.budget.searchLeft === 0) end('the time for the search was used');
+      if (quietMs > RETELLING_MILLISECONDS) end('it had ended before');
+    } else if (quietMs > RETELLING_MILLISECONDS || team.job.attempt === 1) {
+      const why = searchIsOver(team);
+      if (why !== null) end(why);
+    }
   }, WATCH_MILLISECONDS);
   const exploring: Team = {
     ...team,
@@ -86,13 +90,12 @@ async function explore(lead: AgentContext): Promise<string> {
       if (error instanceof StaleAttemptError) team.fail(error);
       else if (!over.signal.aborted) over.abort(error);
     },
-    ...(before === null
-      ? {}
-      : {
-          onlyRetell: () => {
-            heardAt = performance.now();
-          },
-        }),
+    retelling: {
+      only: before !== null,
+      heard() {
+        heardAt = performance.now();
+      },
+    },
   };
   try {
     const work = converse({ ...lead, team: exploring }, explorer, { run: lead.run, task: TASK }, TITLE);
@@ -130,6 +133,14 @@ async function explore(lead: AgentContext): Promise<string> {
     // Calls that are still under way, as a trial being killed, end by themselves.
     end('it is over');
   }
+}
+
+/** Why nothing more can be tried, in words; null: something can. */
+function searchIsOver({ searchSignal, budget, board, job, slots }: Team): string | null {
+  if (searchSignal.aborted) return 'the search was over';
+  if (budget.searchLeft === 0) return 'the time for the search was used';
+  const { maxTrials } = job.options;
+  return maxTrials !== null && board.trialsStarted >= maxTrials && slots.idle ? 'all trials were used' : null;
 }
 
 /** Rejects with the signal's reason once it is aborted. */

@@ -121,6 +121,12 @@ function buildProgram(end: (code: ExitCode) => void): Command {
     .option('--time-budget <seconds>', 'how long to search', wholeNumber, DEMO_SECONDS)
     .option('--out <folder>', 'where the files go; default: ./sproutml-demo-<date>-<time>')
     .option('--port <port>', 'port of the server; default: a free one', wholeNumber)
+    .addOption(
+      new Option('--mind <who>', "who sits in the agents' seats; default: as configured").choices([
+        'playbook',
+        'scripted',
+      ]),
+    )
     .option('--keep-open', 'leave the server running afterwards, to look around in GraphiQL')
     .option('--json', 'print JSON lines for a program to read; the last line is the result')
     .addHelpText(
@@ -128,6 +134,7 @@ function buildProgram(end: (code: ExitCode) => void): Command {
       examples(
         'sproutml demo',
         'sproutml demo --keep-open',
+        'sproutml demo --mind scripted',
         'sproutml demo --file houses.csv --target price',
       ),
     )

@@ -109,6 +109,14 @@ describe('a job that a language model leads', () => {
     expect(holdouts).toHaveLength(1);
   });
 
+  it('waits for no model once all trials are used', async () => {
+    const wait: Script = () => sleep(3_600_000, [finish()], { ref: false });
+    const { seats } = lead(wait);
+    const store = await run({ seats, options: { ...counted, maxTrials: 3 } });
+    expect(store.result).toMatchObject({ holdoutScore: 0.88, lift: 0 });
+    expect(store.ofType('FallbackUsed')).toEqual([]);
+  });
+
   it("is the playbook's alone when the playbook has to sit in every seat", async () => {
     const options = { ...counted, maxTrials: 20 };
     const store = await run({ seats: scriptedSeats({}).seats, options, elapsedMs: fast });

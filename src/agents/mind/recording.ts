@@ -10,11 +10,13 @@ const exchange = z.object({
   /** Where in the team's work it was made: `orchestrator/training 3`, the number being that of the calls before it. */
   place: z.string(),
   /** SHA-256 of path and body: a call that is the same to the letter has the same answer. */
-  hash: z.string(),
-  request: z.object({ path: z.string(), body: z.unknown() }),
+  hash: z.string().optional(),
+  /** Left out where a conversation was written by hand or trimmed: the place is enough. */
+  request: z.object({ path: z.string(), body: z.unknown() }).optional(),
   response: z.object({ status: z.int(), contentType: z.string(), body: z.string() }),
 });
-export type Exchange = z.output<typeof exchange>;
+type Exchange = z.output<typeof exchange>;
+type Asked = NonNullable<Exchange['request']>;
 
 /** Writes every call and its answer to `folder`, without the key. */
 export function recorded(folder: string, send: typeof fetch, redact: Redact): typeof fetch {
@@ -24,15 +26,16 @@ export function recorded(folder: string, send: typeof fetch, redact: Redact): ty
     const response = await send(url, init);
     const body = await response.text();
     const contentType = response.headers.get('content-type') ?? '';
+    const hash = hashOf(asked);
     const made: Exchange = {
       place: placeOf(asked.body),
-      hash: hashOf(asked),
+      hash,
       request: asked,
       response: { status: response.status, contentType, body },
     };
     count += 1;
     await mkdir(folder, { recursive: true });
-    const name = `${String(count).padStart(4, '0')}-${made.hash.slice(0, 8)}.json`;
+    const name = `${String(count).padStart(4, '0')}-${hash.slice(0, 8)}.json`;
     await writeFile(join(folder, name), redact(`${JSON.stringify(made, null, 2)}\n`));
     const { status, headers } = response;
     return new Response(body, { status, headers: withoutLength(headers) });
@@ -77,20 +80,20 @@ async function readFolder(folder: string): Promise<Map<string, Exchange['respons
       );
     }
     const { hash, place, response } = parsed.data;
-    answers.set(hash, response);
+    if (hash !== undefined) answers.set(hash, response);
     if (response.status === 200 || !answers.has(place)) answers.set(place, response);
   }
   return answers;
 }
 
-function readRequest(url: Parameters<typeof fetch>[0], init: RequestInit | undefined): Exchange['request'] {
+function readRequest(url: Parameters<typeof fetch>[0], init: RequestInit | undefined): Asked {
   const address = new URL(url instanceof Request ? url.url : url);
   // The SDK's client sends JSON texts, and nothing with a listing of models.
   const body: unknown = typeof init?.body === 'string' ? JSON.parse(init.body) : null;
   return { path: address.pathname, body };
 }
 
-const hashOf = (request: Exchange['request']): string =>
+const hashOf = (request: Asked): string =>
   createHash('sha256')
     .update(JSON.stringify([request.path, request.body]))
     .digest('hex');
