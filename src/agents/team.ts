@@ -47,7 +47,7 @@ export async function runTeam(context: TeamContext, seats: ModelProvider = playb
     }),
     board,
     budget,
-    slots: new Slots(Math.max(1, Math.min(context.cpus, MAX_PARALLEL_TRIALS))),
+    slots: new Slots(context.trialsAtOnce ?? Math.max(1, Math.min(context.cpus, MAX_PARALLEL_TRIALS))),
     meter: new ProgressMeter(context.recorder, budget, board, context.job.progress),
     goalReached: () => goal.abort(),
     fail: (error) => fatal.abort(error),

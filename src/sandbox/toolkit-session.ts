@@ -96,8 +96,9 @@ class ToolkitSession implements Toolkit {
   #living(options: ToolkitCallOptions): Zygote | null {
     const ended = this.#zygote?.ended ?? null;
     if (this.#zygote !== null && ended === null) return this.#zygote;
-    // Memory and disk are about one command's appetite, not about a process that can't be kept alive.
-    const understood = ended?.reason === 'memory' || ended?.reason === 'disk';
+    // Memory and disk are about one command's appetite, and a sandbox may be lost at any time: none says that the process can't
+    // be kept alive.
+    const understood = ended !== null && ['memory', 'disk', 'lost'].includes(ended.reason);
     if (!understood && this.#restartsLeft === 0) {
       this.#warm = false;
       options.onLog?.(
@@ -114,7 +115,12 @@ class ToolkitSession implements Toolkit {
 
   #startZygote(): Zygote {
     return new Zygote((onLine) =>
-      this.#sandbox.start({ argv: [...this.#program, 'zygote'], limits: this.#limits, onLine }),
+      this.#sandbox.start({
+        argv: [...this.#program, 'zygote'],
+        limits: this.#limits,
+        key: 'zygote',
+        onLine,
+      }),
     );
   }
 }

@@ -12,6 +12,11 @@ export interface Toolkit {
 export interface ToolkitCallOptions {
   /** Hard wall-clock limit; past it the command's process is killed and the call rejects with STEP_DEADLINE. */
   timeoutMs: number;
+  /**
+   * Names the call over restarts of the server: where its process outlived the one before, a call of the same name and
+   * command is gone on with, or answered, instead of begun again.
+   */
+  key?: string;
   signal?: AbortSignal;
   onProgress?(fraction: number, message: string): void;
   onLog?(level: 'INFO' | 'WARNING' | 'ERROR', message: string): void;
