@@ -6,16 +6,18 @@ import { openDiskBlobStore } from './artifacts/disk-blob-store.ts';
 import { createUrlSigner } from './artifacts/signed-url.ts';
 import { loadSigningSecret } from './artifacts/signing-secret.ts';
 import { createMemoryBus } from './bus/memory.ts';
-import type { Config } from './config.ts';
+import { type Config, localContainment, usesDaytona } from './config.ts';
 import { openDatabase } from './db/client.ts';
 import { createHttpServer } from './http/server.ts';
+import { livingJobs } from './jobs/claim.ts';
 import { Jobs } from './jobs/jobs.ts';
 import { LeftoverRemover } from './jobs/leftovers.ts';
-import { createPipeline } from './jobs/pipeline.ts';
+import { createPipeline, type PipelineParts } from './jobs/pipeline.ts';
 import { Runner } from './jobs/runner.ts';
 import { JobStore } from './jobs/store.ts';
 import { createLocalSandboxes } from './sandbox/local.ts';
 import { ensureEnvironment } from './sandbox/python-environment.ts';
+import type { SandboxProvider } from './sandbox/sandbox.ts';
 import { openToolkit } from './sandbox/toolkit-session.ts';
 
 /** A running SproutML. */
@@ -42,31 +44,21 @@ export async function startApp({ config, logger }: { config: Config; logger: Log
     const bus = createMemoryBus();
     closers.push(() => bus.close());
     const blobs = await openDiskBlobStore(join(config.DATA_DIR, 'blobs'));
-    const python = await ensureEnvironment({
-      directory: config.TOOLKIT_ENV_DIR,
-      python: config.PYTHON,
-      onProgress: setupLog(logger.child({ part: 'setup' })),
-    });
-    const sandboxes = await createLocalSandboxes({
-      dataDir: config.DATA_DIR,
-      mode: config.SANDBOX,
-      python,
-      memoryBytes: config.SANDBOX_MEMORY_BYTES,
-      logger: logger.child({ part: 'sandbox' }),
-    });
+    const sandboxes = await (usesDaytona(config) ? openDaytona(config, logger) : openLocal(config, logger));
+    closers.push(sandboxes.close);
 
     const store = new JobStore({ database, bus });
     const leftovers = new LeftoverRemover({
       store,
       blobs,
-      destroySandbox: (id) => sandboxes.destroy(id),
+      destroySandbox: (id, options) => sandboxes.provider.destroy(id, options),
       logger,
     });
     const mind = 'PLAYBOOK';
     const jobs = new Jobs({
       store,
       leftovers,
-      terms: { mind, sandbox: sandboxes.kind, maxQueuedJobs: config.MAX_QUEUED_JOBS },
+      terms: { mind, sandbox: sandboxes.provider.kind, maxQueuedJobs: config.MAX_QUEUED_JOBS },
     });
     const runner = new Runner({
       store,
@@ -74,13 +66,7 @@ export async function startApp({ config, logger }: { config: Config; logger: Log
       leftovers,
       concurrency: config.JOB_CONCURRENCY,
       logger: logger.child({ part: 'jobs' }),
-      runJob: createPipeline({
-        blobs,
-        sandboxes,
-        openToolkit: (sandbox) => openToolkit(sandbox, { memoryBytes: config.SANDBOX_MEMORY_BYTES }),
-        cpus: config.SANDBOX_CPUS ?? coresPerJob(config),
-        mind,
-      }),
+      runJob: createPipeline({ blobs, sandboxes: sandboxes.provider, mind, ...sandboxes.work }),
     });
     const http = createHttpServer({
       config,
@@ -91,9 +77,9 @@ export async function startApp({ config, logger }: { config: Config; logger: Log
       about: {
         version: await version(),
         mind,
-        sandboxKind: sandboxes.kind,
-        containment: sandboxes.containment,
-        sandboxDescription: sandboxes.description,
+        sandboxKind: sandboxes.provider.kind,
+        containment: sandboxes.provider.containment,
+        sandboxDescription: sandboxes.provider.description,
       },
       readiness: {
         database: async () => void (await jobs.list({}, { limit: 1 })),
@@ -106,12 +92,79 @@ export async function startApp({ config, logger }: { config: Config; logger: Log
     closers.push(async () => void (await Promise.all([http.close(), runner.stop()])));
     const { url } = await http.listen();
     await runner.start();
-    logger.info({ url, dataDir: config.DATA_DIR, sandbox: sandboxes.containment, mind }, 'SproutML is ready');
+    sandboxes.tend(() => livingJobs(store));
+    logger.info(
+      { url, dataDir: config.DATA_DIR, sandbox: sandboxes.provider.containment, mind },
+      'SproutML is ready',
+    );
     return { url, close: closeAll };
   } catch (error) {
     await closeAll();
     throw error;
   }
+}
+
+interface Sandboxes {
+  provider: SandboxProvider;
+  /** How jobs work in them. */
+  work: Pick<PipelineParts, 'openToolkit' | 'billed' | 'cpus' | 'trialsAtOnce'>;
+  /** From now on removes what no living job owns. */
+  tend(living: () => Promise<ReadonlySet<string>>): void;
+  close(): Promise<void>;
+}
+
+async function openLocal(config: Config, logger: Logger): Promise<Sandboxes> {
+  const python = await ensureEnvironment({
+    directory: config.TOOLKIT_ENV_DIR,
+    python: config.PYTHON,
+    onProgress: setupLog(logger.child({ part: 'setup' })),
+  });
+  const memoryBytes = config.SANDBOX_MEMORY_BYTES;
+  const provider = await createLocalSandboxes({
+    dataDir: config.DATA_DIR,
+    mode: localContainment(config),
+    python,
+    memoryBytes,
+    logger: logger.child({ part: 'sandbox' }),
+  });
+  return {
+    provider,
+    work: {
+      openToolkit: (sandbox) => openToolkit(sandbox, { memoryBytes }),
+      cpus: config.SANDBOX_CPUS ?? coresPerJob(config),
+    },
+    tend: () => undefined,
+    close: async () => undefined,
+  };
+}
+
+/** Loaded here and only here: nobody else pays for the SDK. */
+async function openDaytona(config: Config, logger: Logger): Promise<Sandboxes> {
+  const { createDaytonaSandboxes } = await import('./sandbox/daytona.ts');
+  const most = config.DAYTONA_MAX_PARALLEL;
+  const memoryBytes = config.DAYTONA_MEMORY_GIB * 1024 ** 3;
+  const provider = await createDaytonaSandboxes({
+    apiKey: config.DAYTONA_API_KEY ?? '',
+    apiUrl: config.DAYTONA_API_URL,
+    target: config.DAYTONA_TARGET ?? null,
+    dataDir: config.DATA_DIR,
+    size: { cpu: config.DAYTONA_CPU, memoryGib: config.DAYTONA_MEMORY_GIB, diskGib: config.DAYTONA_DISK_GIB },
+    maxParallel: most,
+    keepMinutes: config.DAYTONA_KEEP_MINUTES,
+    memoryBytes,
+    logger: logger.child({ part: 'daytona' }),
+  });
+  return {
+    provider,
+    work: {
+      openToolkit: (sandbox) => provider.openToolkit(sandbox, { memoryBytes, warm: true }),
+      billed: (id) => provider.billed(id),
+      cpus: config.DAYTONA_CPU * most,
+      trialsAtOnce: most,
+    },
+    tend: (living) => provider.tend(living),
+    close: () => provider.close(),
+  };
 }
 
 /** Says first why nothing answers yet: on the first start, making the environment takes a while. */

@@ -100,7 +100,16 @@ export interface JobUsage {
   outputTokens: number;
   estimatedCostUsd: number;
   sandboxSeconds: number;
+  /** Core-seconds and GiB-seconds that its cloud sandboxes were there for, which is what clouds bill; 0 on this machine. */
+  sandboxCpuSeconds: number;
+  sandboxMemoryGibSeconds: number;
 }
+
+/** What was not counted yet when jobs of earlier versions ran. */
+export const LATER_USAGE = {
+  sandboxCpuSeconds: 0,
+  sandboxMemoryGibSeconds: 0,
+} as const satisfies Partial<JobUsage>;
 
 export interface Job {
   id: JobId;

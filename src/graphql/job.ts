@@ -33,6 +33,13 @@ const Usage = builder.objectRef<records.JobUsage>('Usage').implement({
       description: 'What they cost by list price, in US dollars.',
     }),
     sandboxSeconds: t.exposeFloat('sandboxSeconds', { description: 'Seconds of work in the sandbox.' }),
+    sandboxCpuSeconds: t.exposeFloat('sandboxCpuSeconds', {
+      description: 'Seconds that its cloud sandboxes were there, times their cores; 0 on this machine.',
+    }),
+    sandboxMemoryGibSeconds: t.exposeFloat('sandboxMemoryGibSeconds', {
+      description:
+        'Seconds that its cloud sandboxes were there, times their GiB of memory; 0 on this machine.',
+    }),
   }),
 });
 

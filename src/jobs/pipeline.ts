@@ -1,28 +1,35 @@
 import { inputPath } from '../agents/context.ts';
 import { runTeam } from '../agents/team.ts';
 import type { BlobStore } from '../artifacts/blob-store.ts';
+import type { JobId } from '../domain/ids.ts';
 import type { Mind } from '../domain/vocabulary.ts';
 import type { Sandbox, SandboxProvider } from '../sandbox/sandbox.ts';
 import type { Toolkit } from '../sandbox/toolkit.ts';
-import type { RunJob } from './run.ts';
+import type { JobContext, RunJob } from './run.ts';
 
 export interface PipelineParts {
   blobs: BlobStore;
   sandboxes: SandboxProvider;
   /** Keeps a toolkit warm in a sandbox. */
-  openToolkit(sandbox: Sandbox): Toolkit;
+  openToolkit(sandbox: Sandbox): Toolkit | Promise<Toolkit>;
+  /** What the job's sandboxes have cost so far, over all attempts; where they cost nothing, absent. */
+  billed?(jobId: JobId): Promise<{ cpuSeconds: number; memoryGibSeconds: number }>;
   /** Cores one job may use. */
   cpus: number;
+  /** Trials at the same time; default: by the cores. */
+  trialsAtOnce?: number;
   mind: Mind;
 }
 
 /** What a job does: opens its sandbox, lays the table in it and gives both to the team. */
-export function createPipeline({ blobs, sandboxes, openToolkit, cpus, mind }: PipelineParts): RunJob {
+export function createPipeline(parts: PipelineParts): RunJob {
+  const { blobs, sandboxes, openToolkit, cpus, trialsAtOnce, mind } = parts;
   return async (context) => {
     const { job, dataset } = context;
-    const sandbox = await sandboxes.open(job.id);
+    const opening = AbortSignal.any([context.signal, context.stopSignal]);
+    const sandbox = await sandboxes.open(job.id, { signal: opening });
     try {
-      const toolkit = openToolkit(sandbox);
+      const toolkit = await openToolkit(sandbox);
       try {
         await sandbox.put(inputPath(dataset), await blobs.get(dataset.blobKey));
         await runTeam({
@@ -30,6 +37,7 @@ export function createPipeline({ blobs, sandboxes, openToolkit, cpus, mind }: Pi
           toolkit,
           readFile: (path) => sandbox.get(path),
           cpus,
+          ...(trialsAtOnce === undefined ? {} : { trialsAtOnce }),
           mind,
           // One seed for all jobs: the same table and options give the same leaderboard.
           seed: 0,
@@ -39,6 +47,20 @@ export function createPipeline({ blobs, sandboxes, openToolkit, cpus, mind }: Pi
       }
     } finally {
       await sandbox.close();
+      if (!context.signal.aborted) await recordBill(parts, context);
     }
   };
+}
+
+/** The bill is over all attempts, so what earlier ones recorded of it is taken off. */
+async function recordBill({ billed }: PipelineParts, { job, recorder }: JobContext): Promise<void> {
+  const bill = await billed?.(job.id);
+  if (bill === undefined) return;
+  const before = job.usage;
+  await recorder.record([], {
+    usage: {
+      sandboxCpuSeconds: Math.max(0, bill.cpuSeconds - before.sandboxCpuSeconds),
+      sandboxMemoryGibSeconds: Math.max(0, bill.memoryGibSeconds - before.sandboxMemoryGibSeconds),
+    },
+  });
 }

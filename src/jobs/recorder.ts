@@ -8,7 +8,7 @@ import { artifacts, datasets, jobs, trials } from '../db/schema.ts';
 import { StaleAttemptError } from '../domain/errors.ts';
 import type { NewEvent } from '../domain/events.ts';
 import { type BlobKey, newArtifactId } from '../domain/ids.ts';
-import type { JobUsage } from '../domain/records.ts';
+import { type JobUsage, LATER_USAGE } from '../domain/records.ts';
 import type { Stage } from '../domain/vocabulary.ts';
 import { append, type Claim, claimFence } from './event-log.ts';
 import { findStep, insertStep } from './journal.ts';
@@ -190,7 +190,7 @@ async function applyChanges(
   if (usage) {
     await tx
       .update(jobs)
-      .set({ usage: addUsage(row.usage, usage) })
+      .set({ usage: addUsage({ ...LATER_USAGE, ...row.usage }, usage) })
       .where(eq(jobs.id, claim.jobId));
   }
   if (newTrials && newTrials.length > 0) {
@@ -213,6 +213,8 @@ export const NO_USAGE: JobUsage = {
   outputTokens: 0,
   estimatedCostUsd: 0,
   sandboxSeconds: 0,
+  sandboxCpuSeconds: 0,
+  sandboxMemoryGibSeconds: 0,
 };
 
 function addUsage(a: JobUsage, b: Partial<JobUsage>): JobUsage {
@@ -222,5 +224,7 @@ function addUsage(a: JobUsage, b: Partial<JobUsage>): JobUsage {
     outputTokens: a.outputTokens + (b.outputTokens ?? 0),
     estimatedCostUsd: a.estimatedCostUsd + (b.estimatedCostUsd ?? 0),
     sandboxSeconds: a.sandboxSeconds + (b.sandboxSeconds ?? 0),
+    sandboxCpuSeconds: a.sandboxCpuSeconds + (b.sandboxCpuSeconds ?? 0),
+    sandboxMemoryGibSeconds: a.sandboxMemoryGibSeconds + (b.sandboxMemoryGibSeconds ?? 0),
   };
 }

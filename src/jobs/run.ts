@@ -55,6 +55,7 @@ export async function runAttempt(parts: AttemptParts): Promise<void> {
   const recorder = new AttemptRecorder({ ...parts, claim, logger, stage: job.stage, onStale });
 
   logger.info({ name: job.options.name }, 'job started');
+  let failed = false;
   try {
     const end = await runPipeline(parts, recorder, watch);
     await recorder.close();
@@ -66,6 +67,7 @@ export async function runAttempt(parts: AttemptParts): Promise<void> {
     if (watch.hardStop === 'lost-claim') throw new StaleAttemptError(job.id, job.attempt);
     const outcome = await outcomeOf(store, job.id, end, watch.stopReason, logger);
     const { status } = await settle(store, claim, outcome, watch.elapsedMs());
+    failed = status === 'FAILED';
     logger.info({ status }, 'job ended');
   } catch (error) {
     if (!(error instanceof StaleAttemptError)) throw error;
@@ -74,7 +76,7 @@ export async function runAttempt(parts: AttemptParts): Promise<void> {
   } finally {
     watch.close();
   }
-  await parts.leftovers.remove([{ kind: 'sandbox', key: job.id }]);
+  await parts.leftovers.remove([{ kind: 'sandbox', key: job.id }], { keep: failed });
 }
 
 async function runPipeline(

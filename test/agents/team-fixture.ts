@@ -3,6 +3,7 @@ import type { ModelProvider } from '@openai/agents-core';
 import { runTeam, type StopReason, type TeamContext } from '../../src/agents/team.ts';
 import type { BlobKey, DatasetId, JobId } from '../../src/domain/ids.ts';
 import type { Dataset, Job, JobOptions } from '../../src/domain/records.ts';
+import { NO_USAGE } from '../../src/jobs/recorder.ts';
 import type { Toolkit } from '../../src/sandbox/toolkit.ts';
 import { MemoryRecorder, MemoryStore } from './memory-recorder.ts';
 
@@ -52,7 +53,7 @@ export function jobWith(options: Partial<JobOptions> = {}): Job {
     cancelRequestedAt: null,
     result: null,
     failure: null,
-    usage: { modelCalls: 0, inputTokens: 0, outputTokens: 0, estimatedCostUsd: 0, sandboxSeconds: 0 },
+    usage: NO_USAGE,
     retryOf: null,
     createdAt: new Date(0),
     startedAt: new Date(0),
