@@ -43,8 +43,9 @@ export interface DaytonaTiming {
   /** Waiting for room in the quota. */
   quota: number;
   keepAlive: number;
-  /** A sandbox that no living job owns is deleted when it is older. */
+  /** A sandbox that no living job owns is deleted when it is older; how often that is looked after. */
   orphan: number;
+  reap: number;
 }
 
 const TIMING: DaytonaTiming = {
@@ -56,6 +57,7 @@ const TIMING: DaytonaTiming = {
   quota: 180_000,
   keepAlive: 300_000,
   orphan: 600_000,
+  reap: 600_000,
 };
 const AUTO_STOP_MINUTES = 30;
 const AUTO_DELETE_MINUTES = 120;
@@ -124,8 +126,8 @@ export class DaytonaSandboxes implements SandboxProvider {
   readonly #workbenches = new WeakMap<Sandbox, Home>();
   readonly #volumes = new Map<string, Promise<Lease['volume']>>();
   readonly #homes = new Set<Home>();
-  readonly #keepAlive: NodeJS.Timeout;
-  #reaping: NodeJS.Timeout | null = null;
+  readonly #timers: NodeJS.Timeout[] = [];
+  #reaping: Promise<number> | null = null;
 
   constructor(
     fleet: Fleet,
@@ -142,8 +144,7 @@ export class DaytonaSandboxes implements SandboxProvider {
     this.description =
       `Daytona sandboxes at ${new URL(options.apiUrl).host} (${cpu} CPU, ${memoryGib} GiB memory, ${diskGib} GiB disk), without network; ` +
       'agent-written code runs in bubblewrap inside.';
-    this.#keepAlive = setInterval(() => void this.#touchAll(), timing.keepAlive);
-    this.#keepAlive.unref();
+    this.#timers.push(setInterval(() => void this.#touchAll(), timing.keepAlive).unref());
   }
 
   /** What is known of them: until one was seen that can't, they are taken to contain. */
@@ -263,19 +264,24 @@ export class DaytonaSandboxes implements SandboxProvider {
 
   /** Reaps now, and then every so often until `close`. */
   tend(living: () => Promise<ReadonlySet<string>>): void {
-    const reap = () =>
-      this.reap(living).catch((error: Error) =>
-        this.#fleet.logger.warn(`Looking for orphaned sandboxes failed: ${error.message}`),
-      );
-    this.#reaping = setInterval(reap, this.#timing.orphan);
-    this.#reaping.unref();
-    void reap();
+    const reap = () => {
+      this.#reaping ??= this.reap(living)
+        .catch((error: Error) => {
+          this.#fleet.logger.warn(`Looking for orphaned sandboxes failed: ${error.message}`);
+          return 0;
+        })
+        .finally(() => {
+          this.#reaping = null;
+        });
+    };
+    this.#timers.push(setInterval(reap, this.#timing.reap).unref());
+    reap();
   }
 
   /** Stops keeping sandboxes alive and closes connections. What runs goes on. */
   async close(): Promise<void> {
-    clearInterval(this.#keepAlive);
-    if (this.#reaping !== null) clearInterval(this.#reaping);
+    for (const timer of this.#timers) clearInterval(timer);
+    await this.#reaping;
     await this.#fleet.api.close();
   }
 

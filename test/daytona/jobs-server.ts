@@ -27,7 +27,7 @@ const sandboxes = await createDaytonaSandboxes({
   keepMinutes: 0,
   memoryBytes: 512 * MIB,
   logger: { info: () => undefined, warn: (message) => console.error(message) },
-  timing: { ...HASTY, patience: 20_000, silent: 20_000, start: 60_000, quota: 5_000, orphan: 0 },
+  timing: { ...HASTY, patience: 20_000, silent: 20_000, start: 60_000, quota: 5_000, orphan: 0, reap: 1_000 },
 });
 const rig = await openRig({ dataDir, destroySandbox: (id, options) => sandboxes.destroy(id, options) });
 await rig.leftovers.removeAll();
@@ -86,8 +86,8 @@ await runner.stop();
 // What faults kept from being removed: a boot does it, and so does the reaper from time to time.
 await rig.leftovers.removeAll();
 await sandboxes.reap(() => livingJobs(rig.store));
-const outcomes = (await all()).map(({ status, failure }) => failure?.code ?? status);
 await sandboxes.close();
+const outcomes = (await all()).map(({ status, failure }) => failure?.code ?? status);
 await rig.close();
 console.log(`ended ${JSON.stringify(outcomes)}`);
 
