@@ -26,10 +26,14 @@ export function createPipeline(parts: PipelineParts): RunJob {
   const { blobs, sandboxes, openToolkit, cpus, trialsAtOnce, mind } = parts;
   return async (context) => {
     const { job, dataset } = context;
-    const opening = AbortSignal.any([context.signal, context.stopSignal]);
-    const sandbox = await sandboxes.open(job.id, { signal: opening });
+    // A job that is stopped before it has done anything need not wait for its sandbox; one that has is wrapped up in it.
+    const waiting = job.attempt === 1 ? [context.signal, context.stopSignal] : [context.signal];
+    const sandbox = await sandboxes.open(job.id, { signal: AbortSignal.any(waiting) });
     try {
       const toolkit = await openToolkit(sandbox);
+      // First in line: calls that the same signal interrupts are to find themselves left, not ended.
+      const leave = sandbox.leave === undefined ? () => undefined : () => toolkit.leave?.();
+      context.signal.addEventListener('abort', leave, { once: true });
       try {
         await sandbox.put(inputPath(dataset), await blobs.get(dataset.blobKey));
         await runTeam({
@@ -43,10 +47,13 @@ export function createPipeline(parts: PipelineParts): RunJob {
           seed: 0,
         });
       } finally {
-        await toolkit.close();
+        context.signal.removeEventListener('abort', leave);
+        if (!context.signal.aborted || sandbox.leave === undefined) await toolkit.close();
       }
     } finally {
-      await sandbox.close();
+      // The server is going down or another has the job: what outlives this one is for the next to go on with.
+      if (context.signal.aborted && sandbox.leave !== undefined) sandbox.leave();
+      else await sandbox.close();
       if (!context.signal.aborted) await recordBill(parts, context);
     }
   };

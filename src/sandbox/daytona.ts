@@ -170,7 +170,7 @@ export class DaytonaSandboxes implements SandboxProvider {
     const volume = await this.#volume(sandbox.id);
     if (volume === null) return toolkit;
     return new TeamToolkit({
-      workbench: { home, toolkit, close: async () => undefined },
+      workbench: { home, toolkit, close: async () => undefined, leave: () => toolkit.leave?.() },
       checkpoint: new Checkpoint(volume.path),
       most: this.#options.maxParallel,
       logger: this.#fleet.logger,
@@ -185,6 +185,10 @@ export class DaytonaSandboxes implements SandboxProvider {
           close: async () => {
             await toolkit.close();
             await trainer.close();
+          },
+          leave: () => {
+            toolkit.leave?.();
+            trainer.leave();
           },
         };
       },

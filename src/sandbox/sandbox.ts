@@ -36,6 +36,11 @@ export interface Sandbox {
   get(path: string): Promise<{ size: number; stream: Readable }>;
   /** Kills everything still running in this sandbox. The folder stays. */
   close(): Promise<void>;
+  /**
+   * Lets go without ending what runs, for the next server to take up by its key; here such processes come to `lost`. Absent
+   * where nothing outlives the server.
+   */
+  leave?(): void;
 }
 
 export const SANDBOX_FOLDERS = ['input', 'work', 'scratch', 'sealed', 'out'] as const;

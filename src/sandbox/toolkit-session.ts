@@ -92,6 +92,13 @@ class ToolkitSession implements Toolkit {
     await this.#zygote?.close();
   }
 
+  leave(): void {
+    this.#zygote?.leave();
+    this.#closing.abort(
+      new SproutError('TOOLKIT_CLOSED', 'The toolkit was left; the command goes on without us.'),
+    );
+  }
+
   /** The warm process, started anew where it died; null once that is given up. */
   #living(options: ToolkitCallOptions): Zygote | null {
     const ended = this.#zygote?.ended ?? null;

@@ -43,6 +43,7 @@ export class Zygote {
   readonly #heard = new Map<string, ToolkitMessage[]>();
   readonly #made = new Set<string>();
   #ended: ProcessExit | null = null;
+  #left = false;
 
   /** `start` starts the process and hands its lines to `onLine`. */
   constructor(start: (onLine: SandboxCommand['onLine']) => Promise<SandboxProcess>) {
@@ -83,6 +84,11 @@ export class Zygote {
     }
   }
 
+  /** From now on calls that are interrupted go on in the process, for whoever takes it up. */
+  leave(): void {
+    this.#left = true;
+  }
+
   /** Kills the process and every child. */
   async close(): Promise<void> {
     const process = await this.#process.catch(() => null);
@@ -121,6 +127,7 @@ export class Zygote {
       this.#heard.delete(id);
       const first = await Promise.race([end.promise, interruption]);
       if ('error' in first) {
+        if (this.#left) throw first.error;
         process.send(JSON.stringify({ id, kill: true }));
         await Promise.race([end.promise.catch(() => null), sleep(KILL_GRACE_MILLISECONDS)]);
         throw first.error;

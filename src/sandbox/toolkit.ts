@@ -7,6 +7,8 @@ export interface Toolkit {
   /** Resolves once a command would begin at once: what is being kept warm is warm, or will not be. Never rejects. */
   ready(): Promise<void>;
   close(): Promise<void>;
+  /** Takes no more calls, and leaves those that run to whoever takes them up by their key: see `Sandbox.leave`. */
+  leave?(): void;
 }
 
 export interface ToolkitCallOptions {

@@ -87,7 +87,9 @@ await runner.stop();
 await rig.leftovers.removeAll();
 await sandboxes.reap(() => livingJobs(rig.store));
 await sandboxes.close();
-const outcomes = (await all()).map(({ status, failure }) => failure?.code ?? status);
+const ended = await all();
+for (const { failure } of ended) if (failure) console.error(`FAILED ${failure.code}: ${failure.message}`);
+const outcomes = ended.map(({ status, failure }) => failure?.code ?? status);
 await rig.close();
 console.log(`ended ${JSON.stringify(outcomes)}`);
 

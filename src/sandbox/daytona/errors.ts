@@ -66,7 +66,8 @@ export function sorted(doing: string, error: unknown): DaytonaError {
 function troubleOf(error: unknown): Trouble {
   const message = messageOf(error);
   const status = (error as { statusCode?: unknown } | null)?.statusCode;
-  if (typeof status !== 'number') return 'unavailable'; // Never answered: refused, reset, timed out.
+  // Never answered: refused, reset, timed out. Below 400: the answer was cut short.
+  if (typeof status !== 'number' || status < 400) return 'unavailable';
   if (NOT_UP.test(message)) return 'unavailable';
   if (status === 401) return 'key';
   if (QUOTA.test(message) && (status === 400 || status === 403)) return 'quota';

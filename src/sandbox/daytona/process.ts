@@ -61,7 +61,7 @@ export async function startRemote(
   command: SandboxCommand,
   limits: RemoteLimits,
   patience: { silentMs: number; pauseMs: number },
-): Promise<SandboxProcess> {
+): Promise<RemoteProcess> {
   command.signal?.throwIfAborted();
   const run = command.key === undefined ? randomUUID() : hash(command.key);
   const file = `sproutml/transfer/${randomUUID()}.json`;
@@ -86,7 +86,7 @@ export async function startRemote(
   return new RemoteProcess(inside, run, command, answer, patience);
 }
 
-class RemoteProcess implements SandboxProcess {
+export class RemoteProcess implements SandboxProcess {
   readonly exit: Promise<ProcessExit>;
   readonly resumed: Promise<void> | null;
   readonly #inside: Inside;
@@ -147,6 +147,12 @@ class RemoteProcess implements SandboxProcess {
 
   kill(): void {
     this.#stop('killed');
+  }
+
+  /** Follows it no longer; it goes on. */
+  leave(): void {
+    this.#ended = true;
+    this.#over.abort();
   }
 
   /** Lines go one after the other, each by name: what is sent again because an answer got lost is taken once. */

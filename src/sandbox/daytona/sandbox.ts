@@ -6,7 +6,7 @@ import type { Containment, Sandbox, SandboxCommand, SandboxProcess } from '../sa
 import { getRemote, putRemote, type Transfers } from './files.ts';
 import type { Home } from './home.ts';
 import { environmentOf } from './machine.ts';
-import { startRemote } from './process.ts';
+import { type RemoteProcess, startRemote } from './process.ts';
 
 export interface DaytonaSandboxParts {
   id: string;
@@ -25,7 +25,7 @@ export class DaytonaSandbox implements Sandbox {
   readonly kind = 'DAYTONA';
   readonly id: string;
   readonly #parts: DaytonaSandboxParts;
-  readonly #running = new Set<SandboxProcess>();
+  readonly #running = new Set<RemoteProcess>();
   #closed = false;
 
   constructor(parts: DaytonaSandboxParts) {
@@ -47,7 +47,7 @@ export class DaytonaSandbox implements Sandbox {
     return process;
   }
 
-  async #startOnce(command: SandboxCommand): Promise<SandboxProcess> {
+  async #startOnce(command: SandboxCommand): Promise<RemoteProcess> {
     const { home, patience } = this.#parts;
     if (home.tools === null && command.untrusted) {
       throw new SproutError(
@@ -89,6 +89,13 @@ export class DaytonaSandbox implements Sandbox {
       // What can't be reached can't be told; its own intervals end it.
       if (!(error instanceof SproutError)) throw error;
     });
+    this.#parts.onClose();
+  }
+
+  leave(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const process of this.#running) process.leave();
     this.#parts.onClose();
   }
 

@@ -8,6 +8,7 @@ export interface Bench {
   home: Home;
   toolkit: Toolkit;
   close(): Promise<void>;
+  leave(): void;
 }
 
 interface Parts {
@@ -68,6 +69,12 @@ export class TeamToolkit implements Toolkit {
       this.#parts.workbench.toolkit.close(),
       ...this.#trainers.map((trainer) => trainer.close()),
     ]);
+  }
+
+  leave(): void {
+    this.#closed = true;
+    this.#parts.workbench.leave();
+    for (const trainer of this.#trainers) trainer.leave();
   }
 
   async #onWorkbench(command: string, request: unknown, options: ToolkitCallOptions): Promise<unknown> {

@@ -53,6 +53,7 @@ describe('a service that can not be reached', () => {
     ['a cut connection', { kind: 'cut' }],
     ['a late answer', { kind: 'delay', ms: 300 }],
     ['a lost answer', { kind: 'lose-answer' }],
+    ['an answer cut short', { kind: 'cut-body' }],
   ] as const)('for a while, with %s, delays and harms nothing', async (_name, fault) => {
     // Every other request, of every kind.
     rig.faults.add({ on: /./, fault, times: 12, odds: 0.5 });

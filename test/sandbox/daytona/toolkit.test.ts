@@ -84,6 +84,20 @@ describe('the toolkit in a cloud sandbox', () => {
     expect(await text((await sandbox.get('work/awake')).stream)).toBe('x');
   });
 
+  it('goes on with a call of a server that was shut down in order', async () => {
+    const stop = new AbortController();
+    const before = call('sleep', { seconds: 1 }, { key: 'step', signal: stop.signal });
+    await before.started;
+    stop.signal.addEventListener('abort', () => toolkit.leave?.());
+    stop.abort(new Error('shutdown'));
+    await expect(before.result).rejects.toBeTruthy();
+    sandbox.leave?.();
+    await sandboxes.close();
+    await open();
+    expect(await call('sleep', { seconds: 1 }, { key: 'step' }).result).toBe('slept');
+    expect(await text((await sandbox.get('work/awake')).stream)).toBe('x');
+  });
+
   it('answers a call that ended while the server was away', async () => {
     await call('sleep', { seconds: 0.1 }, { key: 'step' }).result;
     await open();
