@@ -157,7 +157,10 @@ export class DaytonaSandboxes implements SandboxProvider {
     checkSandboxId(id);
     const home = this.#home(id, WORKBENCH);
     await home.settle(signal);
-    const sandbox = this.#sandbox(id, home);
+    const volume = await this.#volume(id);
+    const sandbox = this.#sandbox(id, home, async () => {
+      if (volume !== null) await new Checkpoint(volume.path).save(home).catch(this.#unlessLost);
+    });
     this.#workbenches.set(sandbox, home);
     return sandbox;
   }
@@ -329,7 +332,7 @@ export class DaytonaSandboxes implements SandboxProvider {
     }
   }
 
-  #sandbox(id: string, home: Home): DaytonaSandbox {
+  #sandbox(id: string, home: Home, save = async (): Promise<void> => undefined): DaytonaSandbox {
     const sandboxes = this.#open.get(id) ?? new Set();
     this.#open.set(id, sandboxes);
     const sandbox: DaytonaSandbox = new DaytonaSandbox({
@@ -338,6 +341,7 @@ export class DaytonaSandboxes implements SandboxProvider {
       spool: this.#spool,
       memoryBytes: this.#options.memoryBytes,
       patience: this.#fleet.processPatience,
+      save,
       onClose: () => {
         this.#homes.delete(home);
         sandboxes.delete(sandbox);
@@ -347,6 +351,12 @@ export class DaytonaSandboxes implements SandboxProvider {
     sandboxes.add(sandbox);
     return sandbox;
   }
+
+  /** Work goes on where files can't be saved: only a lost sandbox would miss them. */
+  readonly #unlessLost = (error: unknown): void => {
+    if (!(error instanceof DaytonaError)) throw error;
+    this.#fleet.logger.warn(`Files could not be saved to the job's volume: ${error.message}`);
+  };
 
   /** The same for the same job whoever asks: that is how one is found again. */
   #name(id: string, role: string): string {

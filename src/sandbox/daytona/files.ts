@@ -14,6 +14,8 @@ export interface Transfers {
   inside: Inside & { live<T>(work: () => Promise<T>): Promise<T> };
   /** Copies a file of the sandbox to this machine; tried once, and may leave half of it without a word. */
   download(from: string, to: string): Promise<void>;
+  /** Makes what was put outlive the sandbox. */
+  keep(): Promise<void>;
   /** Where files wait on this machine. */
   spool: string;
   /** User that files belong to inside; null: whoever is there. */
@@ -34,7 +36,10 @@ export async function putRemote(transfers: Transfers, path: string, content: Rea
   try {
     splitPath(path);
     const { sha256 } = await save(content, here, transfers.spool);
-    await transfers.inside.live(() => send(transfers, here, path, sha256));
+    await transfers.inside.live(async () => {
+      await send(transfers, here, path, sha256);
+      await transfers.keep();
+    });
   } finally {
     content.destroy();
     await rm(here, { force: true });

@@ -15,6 +15,8 @@ export interface DaytonaSandboxParts {
   /** Most memory any one process tree may use, whatever its own limits say. */
   memoryBytes: number;
   patience: { silentMs: number; pauseMs: number };
+  /** Saves the job's files where they outlive the sandbox. */
+  save(): Promise<void>;
   onClose(): void;
 }
 
@@ -104,6 +106,7 @@ export class DaytonaSandbox implements Sandbox {
     return {
       inside: home,
       download: (from, to) => home.download(from, to),
+      keep: () => this.#parts.save(),
       spool,
       get uid() {
         return home.uid;

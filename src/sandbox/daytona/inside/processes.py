@@ -444,6 +444,17 @@ def kill(run, why):
     answer(ok=True, killed=len(alive))
 
 
+def close_on_exec():
+    """Whatever the daemon left open must not reach a command. Ours are closed already."""
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            if int(name) > 2:
+                os.set_inheritable(int(name), False)
+        except OSError:
+            continue  # The one that listed the folder.
+
+
 if __name__ == "__main__":
     os.umask(0o077)
+    close_on_exec()
     {"start": start, "follow": follow, "send": send, "kill": kill}[sys.argv[1]](*sys.argv[2:])

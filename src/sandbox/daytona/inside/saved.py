@@ -11,6 +11,7 @@ lie under their own sha256, `objects/…`, and `lists/…` say which belong toge
 """
 
 import base64
+import fcntl
 import hashlib
 import json
 import os
@@ -155,4 +156,7 @@ def make_folder(inner, uid):
 
 
 if __name__ == "__main__":
+    # One at a time, so that no two lists get the same number.
+    turn = os.open(os.path.join(ROOT, "saving"), os.O_RDWR | os.O_CREAT)
+    fcntl.flock(turn, fcntl.LOCK_EX)
     {"save": save, "restore": restore}[sys.argv[1]](*sys.argv[2:])
