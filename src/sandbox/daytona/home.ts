@@ -190,7 +190,11 @@ export class Home implements Inside {
           await this.persist('files', ['setup', String(this.#uid)], SETUP_SECONDS),
         );
         await this.#chooseTools();
-        if (this.#machine.fresh) await this.#restore(this);
+        if (this.#machine.fresh) {
+          await this.#restore(this);
+          // Not before: should this be cut short, whoever comes next brings the files.
+          await this.persist('files', ['ready'], SETUP_SECONDS);
+        }
         return;
       } catch (error) {
         if (!(error instanceof SandboxLostError) || left === 0) throw error;

@@ -19,7 +19,7 @@ export const machine = z.object({
   isRoot: z.boolean(),
   /** User that processes are given and files belong to; null: there is but one. */
   uid: z.number().nullable(),
-  /** Nothing had been here before. */
+  /** What was saved of an earlier sandbox has not been brought here yet. */
   fresh: z.boolean(),
   machine: z.string(),
   cpus: z.number(),

@@ -187,6 +187,17 @@ describe('a sandbox that dies while a command runs', () => {
     expect(rig.cloud.made).toBe(2);
   });
 
+  it('and whose successor is cut off while it gets the files, gets them the next time', async () => {
+    const hasty = await rig.connect({ timing: { patience: 50 } });
+    const sandbox = await hasty.open('job');
+    await put(sandbox, 'not forgotten');
+    await rig.cloud.delete(soleSandbox());
+    rig.faults.add({ on: /saved restore/, fault: { kind: 'answer', status: 500 }, times: 20 });
+    await expect(sandbox.get('work/file')).rejects.toMatchObject({ code: 'DAYTONA_UNAVAILABLE' });
+    rig.faults.clear();
+    expect(await text((await sandbox.get('work/file')).stream)).toBe('not forgotten');
+  });
+
   it('whose supervisor alone is killed is lost too', async () => {
     const sandbox = await sandboxes.open('job');
     const { process, line } = await startPython(sandbox, counting(100, 0.1));

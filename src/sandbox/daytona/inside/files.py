@@ -1,6 +1,7 @@
 """Runs inside a cloud sandbox: makes the job's folder, and passes files over its border without following links.
 
     setup UID               folders, owner, the toolkit on the interpreter's path; answers with what this machine is
+    ready                   all is here: from now on this is no fresh sandbox any more
     take FILE PATH SHA UID  moves the uploaded FILE to PATH of the job's folder, its sha256 being SHA
     give PATH NAME          copies PATH of the job's folder to transfer/NAME for download
     drop NAME               removes transfer/NAME
@@ -23,6 +24,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 JOB = os.path.join(ROOT, "job")
 TRANSFER = os.path.join(ROOT, "transfer")
 TOOLKIT = os.path.join(ROOT, "toolkit")
+READY = os.path.join(ROOT, "ready")
 FOLDERS = ("input", "work", "scratch", "sealed", "out")
 COPIED_BYTES = 1024 * 1024
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
@@ -39,7 +41,6 @@ class Refused(Exception):
 def setup(uid):
     is_root = os.geteuid() == 0
     uid = uid if is_root else "-"
-    fresh = not os.path.isdir(JOB)
     for path in (ROOT, JOB, TRANSFER, os.path.join(ROOT, "tmp")):
         os.makedirs(path, mode=0o700, exist_ok=True)
     for name in (*FOLDERS, "tmp"):
@@ -64,7 +65,7 @@ def setup(uid):
         programs={name: shutil.which(name) for name in ("bwrap", "prlimit", "setpriv")},
         isRoot=is_root,
         uid=None if uid == "-" else int(uid),
-        fresh=fresh,
+        fresh=not os.path.exists(READY),
         machine=platform.machine(),
         cpus=os.cpu_count() or 1,
         systemFolders=[
@@ -73,6 +74,12 @@ def setup(uid):
             if os.path.exists(path)
         ],
     )
+
+
+def ready():
+    with open(READY, "w"):
+        pass
+    answer(ok=True)
 
 
 def give_to(uid, target, **how):
@@ -196,4 +203,4 @@ def sha256_of(path):
 
 
 if __name__ == "__main__":
-    {"setup": setup, "take": take, "give": give, "drop": drop}[sys.argv[1]](*sys.argv[2:])
+    {"setup": setup, "ready": ready, "take": take, "give": give, "drop": drop}[sys.argv[1]](*sys.argv[2:])
