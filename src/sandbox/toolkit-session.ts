@@ -92,6 +92,10 @@ class ToolkitSession implements Toolkit {
     await this.#zygote?.close();
   }
 
+  async knows(command: string, key: string): Promise<boolean> {
+    return (await this.#zygote?.knows(command, key)) ?? false;
+  }
+
   leave(): void {
     this.#zygote?.leave();
     this.#closing.abort(

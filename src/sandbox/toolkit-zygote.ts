@@ -84,6 +84,13 @@ export class Zygote {
     }
   }
 
+  /** Whether it has been heard to work on this call for the server before. */
+  async knows(command: string, key: string): Promise<boolean> {
+    const process = await this.#process.catch(() => null);
+    await process?.resumed;
+    return this.#heard.has(this.#idFor(command, key));
+  }
+
   /** From now on calls that are interrupted go on in the process, for whoever takes it up. */
   leave(): void {
     this.#left = true;

@@ -7,6 +7,8 @@ export interface Toolkit {
   /** Resolves once a command would begin at once: what is being kept warm is warm, or will not be. Never rejects. */
   ready(): Promise<void>;
   close(): Promise<void>;
+  /** Whether a call of this key was made here by the server before, and runs still or was answered. */
+  knows?(command: string, key: string): Promise<boolean>;
   /** Takes no more calls, and leaves those that run to whoever takes them up by their key: see `Sandbox.leave`. */
   leave?(): void;
 }

@@ -39,7 +39,7 @@ def command(name, request):
         os.makedirs(folder, exist_ok=True)
         plan = open("work/plan.json").read() if os.path.exists("work/plan.json") else None
         with open(folder + "/result.json", "w") as file:
-            json.dump({"trialId": request["trialId"], "plan": plan}, file)
+            json.dump({"trialId": request["trialId"], "plan": plan, "seconds": request["seconds"]}, file)
         say(type="result", result={"trialId": request["trialId"], "host": sys.prefix})
     elif name == "silent":
         print("last words", flush=True)

@@ -16,6 +16,8 @@ interface Parts {
   checkpoint: Checkpoint;
   /** Sandboxes a job may train in at the same time, its workbench included. */
   most: number;
+  /** A server before this one has worked on the job: what it left running is to be taken up where it runs. */
+  resumed: boolean;
   /** Opens the nth sub-trainer's sandbox. Rejects where there is no room for it. */
   openTrainer(nth: number): Promise<Bench>;
   logger: { info(message: string): void; warn(message: string): void };
@@ -49,7 +51,7 @@ export class TeamToolkit implements Toolkit {
   async call(command: string, request: unknown, options: ToolkitCallOptions): Promise<unknown> {
     this.#openTrainers();
     if (command !== 'train') return this.#onWorkbench(command, request, options);
-    const trainer = await this.#take(options.signal);
+    const trainer = await this.#choose(command, options);
     try {
       if (trainer === null) return await this.#onWorkbench(command, request, options);
       return await this.#onTrainer(trainer, command, request, options);
@@ -93,9 +95,10 @@ export class TeamToolkit implements Toolkit {
     const { trialId } = request as { trialId: string };
     try {
       await trainer.home.settle(options.signal);
-      if (trainer.supplied !== this.#list && this.#list !== null) {
-        await checkpoint.supply(trainer.home, this.#list);
-        trainer.supplied = this.#list;
+      const list = this.#list ?? 'newest';
+      if (trainer.supplied !== list) {
+        await checkpoint.supply(trainer.home, list);
+        trainer.supplied = list;
       }
       await trainer.toolkit.ready();
       const result = await trainer.toolkit.call(command, request, options);
@@ -142,6 +145,20 @@ export class TeamToolkit implements Toolkit {
         }
       }),
     );
+  }
+
+  /** The sandbox in which the server before has begun this very call, else whichever is free. */
+  async #choose(command: string, { key, signal }: ToolkitCallOptions): Promise<Trainer | null> {
+    if (this.#parts.resumed && key !== undefined) {
+      await this.#opening;
+      for (const trainer of [null, ...this.#trainers]) {
+        const { toolkit } = trainer ?? this.#parts.workbench;
+        if (!(await toolkit.knows?.(command, key)) || !this.#free.includes(trainer)) continue;
+        this.#free.splice(this.#free.indexOf(trainer), 1);
+        return trainer;
+      }
+    }
+    return this.#take(signal);
   }
 
   /** A free sandbox; null: the workbench itself. */

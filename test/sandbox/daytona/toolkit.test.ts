@@ -133,7 +133,7 @@ describe('trials in sandboxes of their own', () => {
     expect(hosts.size).toBe(3);
     for (const id of ['a', 'b', 'c', 'd', 'e', 'f']) {
       const file = await text((await sandbox.get(`work/trials/${id}/result.json`)).stream);
-      expect(JSON.parse(file)).toEqual({ trialId: id, plan: 'plan' });
+      expect(JSON.parse(file)).toMatchObject({ trialId: id, plan: 'plan' });
     }
     const sealed = await Promise.all(
       [...rig.cloud.sandboxes.values()].map(async ({ machine, dto }) => [
@@ -154,6 +154,24 @@ describe('trials in sandboxes of their own', () => {
     expect(results).toHaveLength(2);
     expect(rig.cloud.sandboxes.size).toBe(1);
     expect(rig.said.join('\n')).toContain("One sub-trainer's sandbox less");
+  });
+
+  it('that ran when the server was restarted are gone on with, each where it runs', async () => {
+    await toolkit.close();
+    await open(2);
+    await call('echo').result;
+    await vi.waitFor(() => expect(movedIn()).toBe(2), { timeout: 60_000 });
+    const before = ['a', 'b'].map((id) => call('train', { trialId: id, seconds: 4 }, { key: id }));
+    await Promise.all(before.map(({ started }) => started));
+    await open(2);
+    const results = await Promise.all(
+      ['b', 'a'].map((id) => call('train', { trialId: id, seconds: 0 }, { key: id }).result),
+    );
+    expect(new Set(results.map((result) => (result as { host: string }).host)).size).toBe(2);
+    for (const id of ['a', 'b']) {
+      const file = await text((await sandbox.get(`work/trials/${id}/result.json`)).stream);
+      expect(JSON.parse(file)).toMatchObject({ trialId: id, seconds: 4 });
+    }
   });
 
   it('are repeated elsewhere when theirs dies', async () => {
