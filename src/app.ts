@@ -2,6 +2,9 @@ import { access, constants, mkdir, readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { checkLanguageModel } from './agents/mind/check.ts';
+import { languageModelSeats, openModelAccess } from './agents/mind/language-model-seats.ts';
+import type { LanguageModelOptions } from './agents/mind/options.ts';
 import { openDiskBlobStore } from './artifacts/disk-blob-store.ts';
 import { createUrlSigner } from './artifacts/signed-url.ts';
 import { loadSigningSecret } from './artifacts/signing-secret.ts';
@@ -15,6 +18,7 @@ import { LeftoverRemover } from './jobs/leftovers.ts';
 import { createPipeline, type PipelineParts } from './jobs/pipeline.ts';
 import { Runner } from './jobs/runner.ts';
 import { JobStore } from './jobs/store.ts';
+import { languageModelOptions } from './language-model-config.ts';
 import { createLocalSandboxes } from './sandbox/local.ts';
 import { ensureEnvironment } from './sandbox/python-environment.ts';
 import type { SandboxProvider } from './sandbox/sandbox.ts';
@@ -54,7 +58,8 @@ export async function startApp({ config, logger }: { config: Config; logger: Log
       destroySandbox: (id, options) => sandboxes.provider.destroy(id, options),
       logger,
     });
-    const mind = 'PLAYBOOK';
+    const model = languageModelOptions(config);
+    const mind = model === null ? 'PLAYBOOK' : 'LANGUAGE_MODEL';
     const jobs = new Jobs({
       store,
       leftovers,
@@ -66,7 +71,13 @@ export async function startApp({ config, logger }: { config: Config; logger: Log
       leftovers,
       concurrency: config.JOB_CONCURRENCY,
       logger: logger.child({ part: 'jobs' }),
-      runJob: createPipeline({ blobs, sandboxes: sandboxes.provider, mind, ...sandboxes.work }),
+      runJob: createPipeline({
+        blobs,
+        sandboxes: sandboxes.provider,
+        ...sandboxes.work,
+        languageModelSeats: languageModelSeats(model && openModelAccess(model)),
+        shareSamples: config.LLM_SHARE_SAMPLES,
+      }),
     });
     const http = createHttpServer({
       config,
@@ -97,6 +108,11 @@ export async function startApp({ config, logger }: { config: Config; logger: Log
       { url, dataDir: config.DATA_DIR, sandbox: sandboxes.provider.containment, mind },
       'SproutML is ready',
     );
+    if (model) {
+      const closing = new AbortController();
+      closers.push(async () => closing.abort());
+      void reportLanguageModel(model, logger.child({ part: 'language model' }), closing.signal);
+    }
     return { url, close: closeAll };
   } catch (error) {
     await closeAll();
@@ -107,7 +123,7 @@ export async function startApp({ config, logger }: { config: Config; logger: Log
 interface Sandboxes {
   provider: SandboxProvider;
   /** How jobs work in them. */
-  work: Pick<PipelineParts, 'openToolkit' | 'billed' | 'cpus' | 'trialsAtOnce'>;
+  work: Pick<PipelineParts, 'openToolkit' | 'billed' | 'cpus' | 'trialsAtOnce' | 'memoryBytes'>;
   /** From now on removes what no living job owns. */
   tend(living: () => Promise<ReadonlySet<string>>): void;
   close(): Promise<void>;
@@ -131,6 +147,7 @@ async function openLocal(config: Config, logger: Logger): Promise<Sandboxes> {
     provider,
     work: {
       openToolkit: (sandbox) => openToolkit(sandbox, { memoryBytes }),
+      memoryBytes,
       cpus: config.SANDBOX_CPUS ?? coresPerJob(config),
     },
     tend: () => undefined,
@@ -159,6 +176,7 @@ async function openDaytona(config: Config, logger: Logger): Promise<Sandboxes> {
     work: {
       openToolkit: (sandbox) => provider.openToolkit(sandbox, { memoryBytes, warm: true }),
       billed: (id) => provider.billed(id),
+      memoryBytes,
       cpus: config.DAYTONA_CPU * most,
       trialsAtOnce: most,
     },
@@ -175,6 +193,22 @@ function setupLog(logger: Logger): (line: string) => void {
     told = true;
     logger.info(line);
   };
+}
+
+/** Says at boot, once, whether key, address and names are right; jobs run either way. */
+async function reportLanguageModel(
+  model: LanguageModelOptions,
+  logger: Logger,
+  closing: AbortSignal,
+): Promise<void> {
+  try {
+    const { ok, detail, hint } = await checkLanguageModel(model, closing);
+    if (closing.aborted) return;
+    if (ok === 'ok') logger.info(detail);
+    else logger.warn({ hint }, detail);
+  } catch (error) {
+    logger.error({ err: error }, 'the language model could not be checked');
+  }
 }
 
 /** The machine's cores, shared evenly by the jobs that may run at the same time. */

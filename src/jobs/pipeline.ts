@@ -1,10 +1,11 @@
 import { inputPath } from '../agents/context.ts';
+import { playbookSeats, type TakeSeats } from '../agents/seats.ts';
 import { runTeam } from '../agents/team.ts';
 import type { BlobStore } from '../artifacts/blob-store.ts';
 import type { JobId } from '../domain/ids.ts';
-import type { Mind } from '../domain/vocabulary.ts';
 import type { Sandbox, SandboxProvider } from '../sandbox/sandbox.ts';
 import type { Toolkit } from '../sandbox/toolkit.ts';
+import { openUntrustedPython } from '../sandbox/untrusted-python.ts';
 import type { JobContext, RunJob } from './run.ts';
 
 export interface PipelineParts {
@@ -18,14 +19,21 @@ export interface PipelineParts {
   cpus: number;
   /** Trials at the same time; default: by the cores. */
   trialsAtOnce?: number;
-  mind: Mind;
+  /** Takes the seats of jobs whose mind is a language model. */
+  languageModelSeats: TakeSeats;
+  /** Most memory a process of agent-written code may use. */
+  memoryBytes: number;
+  /** Whether cells of tables may be told to a language model. */
+  shareSamples: boolean;
 }
 
 /** What a job does: opens its sandbox, lays the table in it and gives both to the team. */
 export function createPipeline(parts: PipelineParts): RunJob {
-  const { blobs, sandboxes, openToolkit, cpus, trialsAtOnce, mind } = parts;
+  const { blobs, sandboxes, openToolkit, cpus, trialsAtOnce, memoryBytes, shareSamples } = parts;
   return async (context) => {
     const { job, dataset } = context;
+    // As the job was begun, whatever is configured by now: what its agents have said and heard stays theirs.
+    const seats = job.mind === 'LANGUAGE_MODEL' ? parts.languageModelSeats : playbookSeats();
     // A job that is stopped before it has done anything need not wait for its sandbox; one that has is wrapped up in it.
     const waiting = job.attempt === 1 ? [context.signal, context.stopSignal] : [context.signal];
     const sandbox = await sandboxes.open(job.id, { signal: AbortSignal.any(waiting) });
@@ -36,16 +44,21 @@ export function createPipeline(parts: PipelineParts): RunJob {
       context.signal.addEventListener('abort', leave, { once: true });
       try {
         await sandbox.put(inputPath(dataset), await blobs.get(dataset.blobKey));
-        await runTeam({
-          ...context,
-          toolkit,
-          readFile: (path) => sandbox.get(path),
-          cpus,
-          ...(trialsAtOnce === undefined ? {} : { trialsAtOnce }),
-          mind,
-          // One seed for all jobs: the same table and options give the same leaderboard.
-          seed: 0,
-        });
+        await runTeam(
+          {
+            ...context,
+            toolkit,
+            readFile: (path) => sandbox.get(path),
+            cpus,
+            ...(trialsAtOnce === undefined ? {} : { trialsAtOnce }),
+            mind: job.mind,
+            untrusted: openUntrustedPython(sandbox, { memoryBytes }),
+            shareSamples,
+            // One seed for all jobs: the same table and options give the same leaderboard.
+            seed: 0,
+          },
+          seats,
+        );
       } finally {
         context.signal.removeEventListener('abort', leave);
         if (!context.signal.aborted || sandbox.leave === undefined) await toolkit.close();

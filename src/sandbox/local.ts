@@ -157,6 +157,7 @@ class LocalSandbox implements Sandbox {
   readonly kind = 'LOCAL';
   readonly id: string;
   readonly containment: Containment;
+  readonly views?: true;
   readonly #parts: LocalSandboxParts;
   readonly #running = new Set<SandboxProcess>();
   #closed = false;
@@ -164,6 +165,7 @@ class LocalSandbox implements Sandbox {
   constructor(parts: LocalSandboxParts) {
     this.id = parts.id;
     this.containment = parts.tools === null ? 'process' : 'contained';
+    if (this.containment === 'contained') this.views = true;
     this.#parts = parts;
   }
 

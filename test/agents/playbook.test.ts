@@ -41,8 +41,13 @@ describe('the portfolio', () => {
   });
 
   it('leaves out what does not suit the size of the table', () => {
-    expect(families(choosePortfolio(small))).toContain('KNN');
-    expect(families(choosePortfolio({ ...small, rows: 20_000, secondsLeft: 600 }))).not.toContain('KNN');
+    const [few, many] = [small, { ...small, rows: 20_000, secondsLeft: 600 }].map((job) =>
+      families(choosePortfolio(job)),
+    );
+    for (const family of ['KNN', 'KERNEL']) {
+      expect(few).toContain(family);
+      expect(many).not.toContain(family);
+    }
   });
 
   it('keeps to boosters that learn fast when there is little time for many rows', () => {

@@ -123,7 +123,7 @@ describe('a job of the team', () => {
     expect(finished.length).toBeGreaterThanOrEqual(12);
     expect(store.trials.size).toBe(finished.length);
     const families = new Set([...store.trials.values()].map((trial) => trial.family));
-    expect(families.size).toBe(9);
+    expect(families.size).toBe(10);
   });
 
   it('names a new best as soon as there is one, and its result never gets worse', async () => {

@@ -132,7 +132,7 @@ def test_an_ensemble_is_no_worse_than_its_best_member_on_the_rows_it_was_chosen_
     assert code_of(mixed.ensemble, "nested", ["together"]) == "REQUEST_INVALID"
 
 
-@pytest.mark.parametrize("name", ["LIGHTGBM", "CATBOOST", "RANDOM_FOREST", "LINEAR", "MLP", "KNN"])
+@pytest.mark.parametrize("name", ["LIGHTGBM", "CATBOOST", "RANDOM_FOREST", "LINEAR", "MLP", "KNN", "KERNEL"])
 @pytest.mark.parametrize("metric", ["RMSE", "MAPE", "RMSLE"])
 @pytest.mark.parametrize(("centre", "spread"), [(1e12, 1e3), (3e-9, 1e-9), (3e15, 1e15)])
 def test_a_target_of_any_size_is_learnt(
@@ -149,7 +149,7 @@ def test_the_baseline_ranks_no_row_above_another(mixed: JobFolder) -> None:
     assert mixed.train("constant", "BASELINE")["score"] == 0.5
 
 
-@pytest.mark.parametrize("name", ["CATBOOST", "LIGHTGBM", "MLP", "LINEAR"])
+@pytest.mark.parametrize("name", ["CATBOOST", "LIGHTGBM", "MLP", "LINEAR", "KERNEL"])
 def test_where_time_is_a_guard_rail_more_threads_change_nothing_but_the_time(long: JobFolder, name: str) -> None:
     params = {"MLP": {"hidden": [32], "epochs": 2}, "LINEAR": {}}.get(name, {"rounds": 60})
     results = [
@@ -171,3 +171,34 @@ def test_two_far_values_are_no_larger_to_a_network_than_any_other_column() -> No
     assert set(years) == {0.0, 1.0}
     later = pd.DataFrame({"when": pd.to_datetime(["2013-01-01", "2040-01-01"]), "two": [1e9, np.nan], "three": [3.0, 3.0]})
     assert np.abs(encoder.transform(later).values).max() <= 5
+
+
+def test_a_kernel_machine_learns_a_smooth_surface_that_trees_cut_into_steps(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-2, 2, size=(400, 3))
+    y = np.sin(x[:, 0] * 2) * x[:, 1] + x[:, 2] ** 2 + rng.normal(0, 0.05, 400)
+    job = JobFolder(tmp_path)
+    job.write_rows(["a", "b", "c", "y"], [[*(f"{v:.4f}" for v in row), f"{v:.4f}"] for row, v in zip(x, y, strict=True)])
+    job.ready("y", folds=4)
+    kernel, others = job.train("k", "KERNEL")["score"], [job.train(n, n)["score"] for n in ("LIGHTGBM", "EXTRA_TREES", "LINEAR")]
+    assert kernel < 0.5 * min(others)
+
+
+def test_a_kernel_machine_of_many_rows_keeps_to_some_and_says_so(
+    mixed: JobFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sproutml_toolkit.families.kernel._MOST_ROWS", 40)
+    assert "it learns from 40 of the training rows" in mixed.train("few", "KERNEL")["notes"]
+    assert mixed.trial("few").oof.shape == (len(mixed.trial("few").oof), 2)
+
+
+@pytest.mark.parametrize("name", ["EXTRA_TREES", "RANDOM_FOREST"])
+def test_a_fully_grown_forest_is_never_quite_sure(three: JobFolder, name: str) -> None:
+    """Trees that all hold one row of the wrong class would else cost an infinite log loss."""
+    grown = three.train("grown", name, params={"min_samples_leaf": 1, "bootstrap": False, "n_estimators": 20})
+    trial = three.trial("grown")
+    with three.inside():
+        rows = workspace.load_train().X
+    forest = getattr(trial.model, "model", trial.model).members[0]
+    assert forest.predict_scores(rows).min() == pytest.approx(1 / 3 / 21)
+    assert grown["score"] < three.train("baseline", "BASELINE")["score"]

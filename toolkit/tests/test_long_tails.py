@@ -67,7 +67,7 @@ def test_a_trial_on_a_long_tail_says_that_it_learnt_logarithms(tmp_path, name: s
     assert told["score"] < job.train("plain", name, params={"logarithm": False})["score"]
 
 
-@pytest.mark.parametrize("name", ["LINEAR", "KNN", "RANDOM_FOREST", "EXTRA_TREES"])
+@pytest.mark.parametrize("name", ["LINEAR", "KNN", "RANDOM_FOREST", "EXTRA_TREES", "KERNEL"])
 @pytest.mark.parametrize("metric", ["MAE", "MEDIAN_AE", "MAPE"])
 def test_a_median_is_learnt_where_a_median_is_asked_for(tmp_path, name: str, metric: str) -> None:
     rng = np.random.default_rng(8)
@@ -108,7 +108,7 @@ def test_exponentials_of_mean_logarithms_become_means() -> None:
 
 
 @settings(max_examples=12, deadline=None)
-@given(st.sampled_from(["LINEAR", "MLP", "KNN"]), st.sampled_from([1e6, -1e6, 1e12, -1e12]), st.booleans())
+@given(st.sampled_from(["LINEAR", "MLP", "KNN", "KERNEL"]), st.sampled_from([1e6, -1e6, 1e12, -1e12]), st.booleans())
 def test_one_wild_value_does_not_spoil_the_answers_to_the_others(name: str, wild: float, in_target: bool) -> None:
     X, y = table("sum", 200)
     X, y = X.copy(), y.copy()
@@ -129,7 +129,7 @@ def test_one_wild_value_does_not_spoil_the_answers_to_the_others(name: str, wild
     assert np.abs(answers - y[1:]).mean() < 0.7 * spread
 
 
-@pytest.mark.parametrize("name", ["RANDOM_FOREST", "EXTRA_TREES", "KNN", "LINEAR"])
+@pytest.mark.parametrize("name", ["RANDOM_FOREST", "EXTRA_TREES", "KNN", "LINEAR", "KERNEL"])
 def test_a_quantile_needs_no_adjusting_where_columns_say_nothing(name: str) -> None:
     rng = np.random.default_rng(3)
     frame = pd.DataFrame(rng.normal(size=(800, 2)), columns=["a", "b"])

@@ -53,7 +53,7 @@ def tables(draw: st.DrawFn) -> dict[str, Any]:
     for _ in range(draw(st.integers(0, 4))):
         columns[draw(st.integers(0, width))][draw(st.integers(0, rows - 1))] = draw(CELLS)
     header[-1] = "the target"
-    family = draw(st.sampled_from(["LIGHTGBM", "LIGHTGBM", "LINEAR", "KNN", "EXTRA_TREES", "CATBOOST", "MLP"]))
+    family = draw(st.sampled_from(["LIGHTGBM", "LIGHTGBM", "LINEAR", "KNN", "EXTRA_TREES", "CATBOOST", "MLP", "KERNEL"]))
     return {"header": header, "rows": [list(row) for row in zip(*columns, strict=True)], "family": family}
 
 

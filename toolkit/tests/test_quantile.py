@@ -13,7 +13,7 @@ from sproutml_toolkit.caveats import caveats
 from sproutml_toolkit.families.absolute import Aim, linear_quantile, quantiles
 from sproutml_toolkit.metrics import score
 
-FAMILIES = ["LIGHTGBM", "CATBOOST", "LINEAR", "RANDOM_FOREST", "EXTRA_TREES", "KNN", "MLP"]
+FAMILIES = ["LIGHTGBM", "CATBOOST", "LINEAR", "RANDOM_FOREST", "EXTRA_TREES", "KNN", "MLP", "KERNEL"]
 QUICK = {"LIGHTGBM": {"rounds": 150}, "CATBOOST": {"rounds": 150}, "RANDOM_FOREST": {"n_estimators": 50}}
 
 

@@ -26,6 +26,7 @@ const DISK_RESERVE_BYTES = 256 * 1024 ** 2;
 export class DaytonaSandbox implements Sandbox {
   readonly kind = 'DAYTONA';
   readonly id: string;
+  readonly views?: true;
   readonly #parts: DaytonaSandboxParts;
   readonly #running = new Set<RemoteProcess>();
   #closed = false;
@@ -33,6 +34,7 @@ export class DaytonaSandbox implements Sandbox {
   constructor(parts: DaytonaSandboxParts) {
     this.id = parts.id;
     this.#parts = parts;
+    if (parts.home.tools !== null) this.views = true;
   }
 
   get containment(): Containment {

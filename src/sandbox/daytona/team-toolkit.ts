@@ -50,7 +50,9 @@ export class TeamToolkit implements Toolkit {
 
   async call(command: string, request: unknown, options: ToolkitCallOptions): Promise<unknown> {
     this.#openTrainers();
-    if (command !== 'train') return this.#onWorkbench(command, request, options);
+    // What agent-written code answered lies in the workbench's scratch folder, and goes no further.
+    const ofCode = typeof request === 'object' && request !== null && 'code' in request;
+    if (command !== 'train' || ofCode) return this.#onWorkbench(command, request, options);
     const trainer = await this.#choose(command, options);
     try {
       if (trainer === null) return await this.#onWorkbench(command, request, options);

@@ -19,6 +19,7 @@ _MODULES = {
     "EXTRA_TREES": "extra_trees",
     "KNN": "knn",
     "MLP": "mlp",
+    "KERNEL": "kernel",
 }
 
 

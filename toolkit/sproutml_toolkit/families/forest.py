@@ -28,12 +28,16 @@ _LEAF_BOUND_ROWS, _MOST_LEAVES = 30_000, 15_000
 
 
 class ForestEstimator:
-    """A scikit-learn forest. aim: what values are to be, of trees whose leaves hold a drawn value each; their mean without one."""
+    """A scikit-learn forest. aim: what values are to be, of trees whose leaves hold a drawn value each; their mean without one.
 
-    def __init__(self, forest: Any, classification: bool, aim: Aim | None) -> None:
+    unanimous: whether leaves may hold one row each, so that all trees may agree on a class they cannot be sure of.
+    """
+
+    def __init__(self, forest: Any, classification: bool, aim: Aim | None, unanimous: bool = False) -> None:
         self.forest = forest
         self.classification = classification
         self.aim = aim
+        self.unanimous = unanimous
 
     def predict_scores(self, matrix: Matrix) -> np.ndarray:
         if self.aim is not None:
@@ -45,7 +49,11 @@ class ForestEstimator:
         total = np.zeros((len(matrix.values), self.forest.n_classes_ if self.classification else 1))
         for tree in self.forest.estimators_:
             total += tree.tree_.predict(matrix.values)
-        total /= len(self.forest.estimators_)
+        trees = len(self.forest.estimators_)
+        if self.classification and self.unanimous:
+            # One tree's vote is spread over all classes, so that no probability is exactly 0.
+            return (total + 1.0 / total.shape[1]) / (trees + 1.0)
+        total /= trees
         return total if self.classification else total[:, 0]
 
     def _quantiles(self, values: np.ndarray, aim: Aim) -> np.ndarray:
@@ -82,7 +90,8 @@ def grow(fold: Fold, parameters: dict[str, Any], classifier: type, regressor: ty
         rng = np.random.default_rng(fold.seed)
         for tree in forest.estimators_:
             _draw_values(tree.tree_, train.values, fold.y_train, rng)
-    return encoder, ForestEstimator(forest, fold.is_classification, aim), effective | {"n_estimators": forest.n_estimators}
+    estimator = ForestEstimator(forest, fold.is_classification, aim, unanimous=effective["min_samples_leaf"] == 1)
+    return encoder, estimator, effective | {"n_estimators": forest.n_estimators}
 
 
 def _draw_values(tree: Any, values: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> None:
