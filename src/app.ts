@@ -1,21 +1,22 @@
 import { access, constants, mkdir, readFile, statfs } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { checkLanguageModel } from './agents/mind/check.ts';
 import { languageModelSeats, openModelAccess } from './agents/mind/language-model-seats.ts';
 import type { LanguageModelOptions } from './agents/mind/options.ts';
+import { openDaytona, openLocal } from './app-sandboxes.ts';
 import { openDiskBlobStore } from './artifacts/disk-blob-store.ts';
 import { createUrlSigner } from './artifacts/signed-url.ts';
 import { loadSigningSecret } from './artifacts/signing-secret.ts';
 import { ApiKeys } from './auth/api-keys.ts';
 import { authenticationIn } from './auth/configured.ts';
 import { createMemoryBus } from './bus/memory.ts';
-import type { Config } from './config.ts';
+import { type Config, usesDaytona } from './config.ts';
 import { takesTokens } from './config-access.ts';
 import { openDatabase } from './db/client.ts';
 import { encodeGlobalId } from './graphql/global-id.ts';
 import { createHttpServer } from './http/server.ts';
+import { livingJobs } from './jobs/claim.ts';
 import { Jobs } from './jobs/jobs.ts';
 import { LeftoverRemover } from './jobs/leftovers.ts';
 import { countByStatus, countedJobs, tracedRun } from './jobs/observed-run.ts';
@@ -25,10 +26,7 @@ import { Retention } from './jobs/retention.ts';
 import { Runner } from './jobs/runner.ts';
 import { JobStore } from './jobs/store.ts';
 import { languageModelOptions } from './language-model-config.ts';
-import { createLocalSandboxes } from './sandbox/local.ts';
 import { observedToolkit } from './sandbox/observed-toolkit.ts';
-import { ensureEnvironment } from './sandbox/python-environment.ts';
-import { openToolkit } from './sandbox/toolkit-session.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { putTracer } from './telemetry/spans.ts';
 import { Courier } from './webhooks/courier.ts';
@@ -62,25 +60,14 @@ export async function startApp({ config, logger }: { config: Config; logger: Log
     const blobs = await openDiskBlobStore(join(config.DATA_DIR, 'blobs'), {
       reserveBytes: config.DISK_RESERVE_BYTES,
     });
-    const python = await ensureEnvironment({
-      directory: config.TOOLKIT_ENV_DIR,
-      python: config.PYTHON,
-      onProgress: setupLog(logger.child({ part: 'setup' })),
-    });
-    const sandboxes = await createLocalSandboxes({
-      dataDir: config.DATA_DIR,
-      mode: config.SANDBOX,
-      python,
-      memoryBytes: config.SANDBOX_MEMORY_BYTES,
-      diskReserveBytes: config.DISK_RESERVE_BYTES,
-      logger: logger.child({ part: 'sandbox' }),
-    });
+    const sandboxes = await (usesDaytona(config) ? openDaytona(config, logger) : openLocal(config, logger));
+    closers.push(sandboxes.close);
 
     const store = new JobStore({ database, bus });
     const leftovers = new LeftoverRemover({
       store,
       blobs,
-      destroySandbox: (id) => sandboxes.destroy(id),
+      destroySandbox: (id, options) => sandboxes.provider.destroy(id, options),
       logger,
     });
     const model = languageModelOptions(config);
@@ -90,7 +77,7 @@ export async function startApp({ config, logger }: { config: Config; logger: Log
       leftovers,
       terms: {
         mind,
-        sandbox: sandboxes.kind,
+        sandbox: sandboxes.provider.kind,
         maxQueuedJobs: config.MAX_QUEUED_JOBS,
         quotas: quotasIn(config),
       },
@@ -107,12 +94,10 @@ export async function startApp({ config, logger }: { config: Config; logger: Log
         store,
         createPipeline({
           blobs,
-          sandboxes,
-          openToolkit: (sandbox) =>
-            observedToolkit(openToolkit(sandbox, { memoryBytes: config.SANDBOX_MEMORY_BYTES }), metrics),
-          cpus: config.SANDBOX_CPUS ?? coresPerJob(config),
+          sandboxes: sandboxes.provider,
+          ...sandboxes.work,
+          openToolkit: async (sandbox) => observedToolkit(await sandboxes.work.openToolkit(sandbox), metrics),
           languageModelSeats: languageModelSeats(model && openModelAccess(model)),
-          memoryBytes: config.SANDBOX_MEMORY_BYTES,
           shareSamples: config.LLM_SHARE_SAMPLES,
         }),
       ),
@@ -152,9 +137,9 @@ export async function startApp({ config, logger }: { config: Config; logger: Log
       about: {
         version: await version(),
         mind,
-        sandboxKind: sandboxes.kind,
-        containment: sandboxes.containment,
-        sandboxDescription: sandboxes.description,
+        sandboxKind: sandboxes.provider.kind,
+        containment: sandboxes.provider.containment,
+        sandboxDescription: sandboxes.provider.description,
       },
       readiness: {
         database: async () => void (await jobs.list({}, { limit: 1 })),
@@ -171,7 +156,11 @@ export async function startApp({ config, logger }: { config: Config; logger: Log
     await runner.start();
     courier.start();
     retention.start();
-    logger.info({ url, dataDir: config.DATA_DIR, sandbox: sandboxes.containment, mind }, 'SproutML is ready');
+    sandboxes.tend(() => livingJobs(store));
+    logger.info(
+      { url, dataDir: config.DATA_DIR, sandbox: sandboxes.provider.containment, mind },
+      'SproutML is ready',
+    );
     if (model) {
       const closing = new AbortController();
       closers.push(async () => closing.abort());
@@ -225,16 +214,6 @@ function watchGauges(
   });
 }
 
-/** Says first why nothing answers yet: on the first start, making the environment takes a while. */
-function setupLog(logger: Logger): (line: string) => void {
-  let told = false;
-  return (line) => {
-    if (!told) logger.info('the server will listen once the Python environment is made, in about a minute');
-    told = true;
-    logger.info(line);
-  };
-}
-
 /** Says at boot, once, whether key, address and names are right; jobs run either way. */
 async function reportLanguageModel(
   model: LanguageModelOptions,
@@ -250,10 +229,6 @@ async function reportLanguageModel(
     logger.error({ err: error }, 'the language model could not be checked');
   }
 }
-
-/** The machine's cores, shared evenly by the jobs that may run at the same time. */
-const coresPerJob = ({ JOB_CONCURRENCY }: Config): number =>
-  Math.max(1, Math.floor(availableParallelism() / JOB_CONCURRENCY));
 
 async function version(): Promise<string> {
   const text = await readFile(new URL('../package.json', import.meta.url), 'utf8');

@@ -48,15 +48,32 @@ const environment = z.object({
     .default(24 * 3600)
     .describe('Largest time budget a job may ask for.'),
   SANDBOX: z
-    .enum(['auto', 'contained', 'process'])
+    .enum(['auto', 'local', 'contained', 'process', 'daytona'])
     .default('auto')
-    .describe('`auto`: bubblewrap where it works, else a plain limited process; the others insist.'),
+    .describe(
+      '`auto`: Daytona with DAYTONA_API_KEY, else `local`: bubblewrap where it works, else a plain limited process; the others insist.',
+    ),
   SANDBOX_MEMORY_BYTES: integer(256 * 1024 ** 2)
     .default(4 * 1024 ** 3)
     .describe('Memory one job may use, in bytes.'),
   SANDBOX_CPUS: integer(1, 256)
     .optional()
     .describe('Cores one job may use; default: all of the machine, shared by JOB_CONCURRENCY.'),
+  DAYTONA_API_KEY: z.string().min(1).optional().describe('Runs jobs in Daytona cloud sandboxes; see below.'),
+  DAYTONA_API_URL: z
+    .url({ protocol: /^https?$/ })
+    .default('https://app.daytona.io/api')
+    .describe("Daytona's API."),
+  DAYTONA_TARGET: z.string().optional().describe("Region of the sandboxes; default: the organization's own."),
+  DAYTONA_MAX_PARALLEL: integer(1, 6)
+    .default(2)
+    .describe('Sandboxes one job may train in at the same time, its own included.'),
+  DAYTONA_CPU: integer(1, 64).default(2).describe('Cores of each sandbox.'),
+  DAYTONA_MEMORY_GIB: integer(1, 512).default(4).describe('Memory of each sandbox, in GiB.'),
+  DAYTONA_DISK_GIB: integer(1, 1024).default(8).describe('Disk of each sandbox, in GiB.'),
+  DAYTONA_KEEP_MINUTES: integer(0, 7 * 24 * 60)
+    .default(0)
+    .describe("How long a failed job's sandbox is kept, stopped, for a look; 0: not at all."),
   LLM_SHARE_SAMPLES: z
     .enum(['true', 'false'])
     .default('false')
@@ -91,6 +108,14 @@ function list() {
 
 export type Config = Readonly<z.output<typeof environment>>;
 
+/** Whether jobs run in Daytona's cloud. */
+export const usesDaytona = ({ SANDBOX, DAYTONA_API_KEY }: Config): boolean =>
+  SANDBOX === 'daytona' || (SANDBOX === 'auto' && DAYTONA_API_KEY !== undefined);
+
+/** How a sandbox on this machine is to hold processes. */
+export const localContainment = ({ SANDBOX }: Config): 'auto' | 'contained' | 'process' =>
+  SANDBOX === 'contained' || SANDBOX === 'process' ? SANDBOX : 'auto';
+
 /** Thrown with every problem of the environment at once. */
 export class ConfigError extends Error {
   constructor(problems: readonly string[]) {
@@ -106,7 +131,12 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
       .map((name) => [name, variables[name]] as const)
       .filter(([, value]) => value !== undefined && value !== ''),
   );
-  const parsed = environment.safeParse(present);
+  const parsed = environment
+    .refine(({ SANDBOX, DAYTONA_API_KEY }) => SANDBOX !== 'daytona' || DAYTONA_API_KEY !== undefined, {
+      path: ['DAYTONA_API_KEY'],
+      message: 'SANDBOX=daytona needs one',
+    })
+    .safeParse(present);
   if (!parsed.success) {
     throw new ConfigError(
       parsed.error.issues.map(

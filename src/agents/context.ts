@@ -27,6 +27,8 @@ export interface TeamContext {
   readFile(path: string): Promise<{ size: number; stream: Readable }>;
   /** Cores this job may use. */
   readonly cpus: number;
+  /** Trials that may run at the same time; default: one a core, as many as share memory well. */
+  readonly trialsAtOnce?: number;
   readonly mind: Mind;
   readonly seed: number;
   /** Runs agent-written code apart from everything it must not see. Absent: it is not run. */

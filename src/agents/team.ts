@@ -48,7 +48,7 @@ export async function runTeam(
     searchSignal: AbortSignal.any([context.stopSignal, goal.signal]),
     board,
     budget,
-    slots: new Slots(Math.max(1, Math.min(context.cpus, MAX_PARALLEL_TRIALS))),
+    slots: new Slots(context.trialsAtOnce ?? Math.max(1, Math.min(context.cpus, MAX_PARALLEL_TRIALS))),
     meter: new ProgressMeter(context.recorder, budget, board, context.job.progress),
     goalReached: () => goal.abort(),
     fail: (error) => fatal.abort(error),

@@ -129,6 +129,9 @@ export interface AgentUsage {
 
 export interface JobUsage extends AgentUsage {
   sandboxSeconds: number;
+  /** Core-seconds and GiB-seconds that its cloud sandboxes were there for, which is what clouds bill; 0 on this machine. */
+  sandboxCpuSeconds: number;
+  sandboxMemoryGibSeconds: number;
   /** Who used it; the playbook uses nothing. */
   agents: Partial<Record<AgentRole, AgentUsage>>;
 }

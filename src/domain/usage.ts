@@ -9,6 +9,8 @@ export const NO_USAGE: JobUsage = {
   outputTokens: 0,
   estimatedCostUsd: 0,
   sandboxSeconds: 0,
+  sandboxCpuSeconds: 0,
+  sandboxMemoryGibSeconds: 0,
   agents: {},
 };
 
@@ -29,6 +31,8 @@ export function addUsage(a: JobUsage, b: Partial<JobUsage>): JobUsage {
   return {
     ...addAgentUsage(a, { ...NO_AGENT_USAGE, ...b }),
     sandboxSeconds: a.sandboxSeconds + (b.sandboxSeconds ?? 0),
+    sandboxCpuSeconds: a.sandboxCpuSeconds + (b.sandboxCpuSeconds ?? 0),
+    sandboxMemoryGibSeconds: a.sandboxMemoryGibSeconds + (b.sandboxMemoryGibSeconds ?? 0),
     agents,
   };
 }

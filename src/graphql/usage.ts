@@ -34,6 +34,13 @@ export const Usage = builder.objectRef<records.JobUsage>('Usage').implement({
     outputTokens: t.exposeInt('outputTokens', { description: OUTPUT_TOKENS }),
     estimatedCostUsd: t.exposeFloat('estimatedCostUsd', { description: COST }),
     sandboxSeconds: t.exposeFloat('sandboxSeconds', { description: 'Seconds of work in the sandbox.' }),
+    sandboxCpuSeconds: t.exposeFloat('sandboxCpuSeconds', {
+      description: 'Seconds that its cloud sandboxes were there, times their cores; 0 on this machine.',
+    }),
+    sandboxMemoryGibSeconds: t.exposeFloat('sandboxMemoryGibSeconds', {
+      description:
+        'Seconds that its cloud sandboxes were there, times their GiB of memory; 0 on this machine.',
+    }),
     agents: t.field({
       type: [AgentUsage],
       description: 'The same by agent, for those that a language model has answered for.',

@@ -1,4 +1,4 @@
-import { and, asc, eq } from 'drizzle-orm';
+import { and, asc, eq, inArray } from 'drizzle-orm';
 import { jobTopic } from '../bus/bus.ts';
 import { jobs } from '../db/schema.ts';
 import { StaleAttemptError } from '../domain/errors.ts';
@@ -43,6 +43,15 @@ export async function runningJobs(store: JobStore): Promise<JobId[]> {
     .where(eq(jobs.status, 'RUNNING'))
     .orderBy(asc(jobs.createdAt), asc(jobs.id));
   return rows.map((row) => row.id);
+}
+
+/** Jobs that may still need their sandbox. */
+export async function livingJobs(store: JobStore): Promise<ReadonlySet<JobId>> {
+  const rows = await store.read
+    .select({ id: jobs.id })
+    .from(jobs)
+    .where(inArray(jobs.status, ['QUEUED', 'RUNNING']));
+  return new Set(rows.map((row) => row.id));
 }
 
 /**

@@ -8,7 +8,7 @@ import { artifacts, datasets, jobColumns, jobs, trials } from '../db/schema.ts';
 import { StaleAttemptError } from '../domain/errors.ts';
 import type { NewEvent } from '../domain/events.ts';
 import { type BlobKey, newArtifactId } from '../domain/ids.ts';
-import { addUsage } from '../domain/usage.ts';
+import { addUsage, NO_USAGE } from '../domain/usage.ts';
 import type { Stage } from '../domain/vocabulary.ts';
 import { append, type Claim, claimFence } from './event-log.ts';
 import { findStep, insertStep } from './journal.ts';
@@ -190,7 +190,7 @@ async function applyChanges(
   if (usage) {
     await tx
       .update(jobs)
-      .set({ usage: addUsage(row.usage, usage) })
+      .set({ usage: addUsage({ ...NO_USAGE, ...row.usage }, usage) })
       .where(eq(jobs.id, claim.jobId));
   }
   if (newTrials && newTrials.length > 0) {

@@ -28,6 +28,8 @@ export async function openRig(
     now?: () => Date;
     /** Called before and after everything that leaves something behind: each write and each blob. */
     betweenChanges?: () => void;
+    /** Beside noting it. */
+    destroySandbox?: (jobId: JobId, options: { keep: boolean }) => Promise<void>;
   } = {},
 ) {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'sproutml-jobs-')));
@@ -46,8 +48,9 @@ export async function openRig(
     store,
     blobs,
     logger,
-    async destroySandbox(jobId) {
+    async destroySandbox(jobId, how) {
       destroyedSandboxes.push(jobId);
+      await options.destroySandbox?.(jobId, how);
     },
   });
   const jobs = new Jobs({

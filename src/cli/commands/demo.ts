@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readConfig } from '../../config.ts';
+import { readConfig, usesDaytona } from '../../config.ts';
 import { ApiClient, mustBeReadable } from '../api-client.ts';
 import { attendAndConclude } from '../attend-job.ts';
 import { InputError } from '../errors.ts';
@@ -51,7 +51,7 @@ export async function demo(options: DemoOptions): Promise<ExitCode> {
     ...mindOf(options.mind),
   });
   await mkdir(folder, { recursive: true });
-  await prepareEnvironment(config, process.stderr);
+  if (!usesDaytona(config)) await prepareEnvironment(config, process.stderr);
 
   const logger = createLogger(config, join(folder, 'server.log'));
   const { startApp } = await import('../../app.ts');

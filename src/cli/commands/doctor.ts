@@ -2,10 +2,11 @@ import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname } from 'node:path';
-import { type Config, ConfigError, readConfig } from '../../config.ts';
+import { type Config, ConfigError, localContainment, readConfig, usesDaytona } from '../../config.ts';
 import { lockDataDir } from '../../db/lock.ts';
 import { messageOf, SproutError } from '../../domain/errors.ts';
 import { languageModelOptions } from '../../language-model-config.ts';
+import { diagnoseDaytona } from '../../sandbox/daytona/diagnose.ts';
 import { type Check, diagnose } from '../../sandbox/diagnose.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { type Line, printLines, span } from '../lines.ts';
@@ -39,15 +40,26 @@ async function allChecks(): Promise<Check[]> {
     await dataDirCheck(config.DATA_DIR),
     await portCheck(config),
     await languageModelCheck(config),
-    ...(await diagnose({
-      dataDir: config.DATA_DIR,
-      mode: config.SANDBOX,
-      python: config.PYTHON,
-      environmentDirectory: config.TOOLKIT_ENV_DIR,
-      memoryBytes: config.SANDBOX_MEMORY_BYTES,
-    })),
+    ...(await (usesDaytona(config) ? cloudChecks(config) : localChecks(config))),
   ];
 }
+
+const localChecks = (config: Config): Promise<Check[]> =>
+  diagnose({
+    dataDir: config.DATA_DIR,
+    mode: localContainment(config),
+    python: config.PYTHON,
+    environmentDirectory: config.TOOLKIT_ENV_DIR,
+    memoryBytes: config.SANDBOX_MEMORY_BYTES,
+  });
+
+const cloudChecks = (config: Config): Promise<Check[]> =>
+  diagnoseDaytona({
+    apiKey: config.DAYTONA_API_KEY ?? '',
+    apiUrl: config.DAYTONA_API_URL,
+    size: { cpu: config.DAYTONA_CPU, memoryGib: config.DAYTONA_MEMORY_GIB, diskGib: config.DAYTONA_DISK_GIB },
+    maxParallel: config.DAYTONA_MAX_PARALLEL,
+  });
 
 function readConfigOrProblem(): Config | ConfigError {
   try {
