@@ -40,7 +40,7 @@ describe.each(WIRES)('a recorded conversation ($api, stream: $stream)', (wire) =
 
 it('the conversation of `demo --mind scripted` is played to its end', async () => {
   const replay = join(import.meta.dirname, '../../../examples/scripted-model/conversation');
-  const lead = { mind: 'LANGUAGE_MODEL' as const, options: { maxTrials: 6, timeBudgetSeconds: 600 } };
+  const lead = { mind: 'LANGUAGE_MODEL' as const, options: { maxTrials: 40, timeBudgetSeconds: 600 } };
   const { store } = await seatedJob([], { replay, apiKey: null }, lead);
   expect(fallbacks(store)).toEqual([]);
   expect(store.usage.modelCalls).toBe((await readdir(replay)).length);

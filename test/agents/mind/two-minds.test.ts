@@ -7,7 +7,7 @@ import { ScriptedToolkit } from '../scripted-toolkit.ts';
 import { startTeam } from '../team-fixture.ts';
 import { fallbacks, modelOptions, seatedJob, WIRES } from './seated-job.ts';
 
-const lead = { mind: 'LANGUAGE_MODEL' as const, options: { maxTrials: 6, timeBudgetSeconds: 600 } };
+const lead = { mind: 'LANGUAGE_MODEL' as const, options: { maxTrials: 40, timeBudgetSeconds: 600 } };
 const elapsedMs = () => 1000;
 const scores = (store: MemoryStore) => store.result?.validationScore ?? Number.NaN;
 
