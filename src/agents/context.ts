@@ -74,6 +74,8 @@ export interface AgentContext {
   readonly calls: Map<string, number>;
   /** Which of the orchestrator's delegations it counts as, where it is none of them. */
   readonly delegation?: number;
+  /** Of all trials that the job may have, the share that its portfolio is planned with; else what is left of them. */
+  readonly trialShare?: number;
   /** Whose idea all of this run's trials are, where whoever delegated chose them; else it is told by each call. */
   readonly author?: Mind;
   /** Set by the `finish` tool alone; a run without it is not over. */

@@ -32,6 +32,8 @@ export function delegateTool<Shape extends z.core.$ZodLooseShape, Answer>(spec: 
   stage?: (input: z.output<z.ZodObject<Shape>>) => Stage;
   /** Who this is, where one role runs several times at once; default: the agent's name. */
   title?(input: z.output<z.ZodObject<Shape>>): string;
+  /** See AgentContext. */
+  trialShare?: number;
   /** The answer where the work is not to be done; null where it is. */
   refuse?(input: z.output<z.ZodObject<Shape>>): unknown;
   /** Told of the work before it begins. */
@@ -58,6 +60,7 @@ export function delegateTool<Shape extends z.core.$ZodLooseShape, Answer>(spec: 
         parentRun: parent.run,
         calls: new Map(),
         outcome: null,
+        ...(spec.trialShare === undefined ? {} : { trialShare: spec.trialShare }),
         ...(parent.delegation === undefined ? {} : { delegation: parent.delegation }),
         // A sub-trainer trains what it is given: whose idea that was is known here.
         ...(spec.role === 'SUB_TRAINER' ? { author: originOf(parent, callId) } : {}),

@@ -10,7 +10,15 @@ export const TASK = 'Train the best model for this job.';
 const TITLE = 'Orchestrator';
 
 const baselineTrainer = masterTrainerSeat('playbook');
-const closer = orchestratorSeat('playbook');
+
+/**
+ * Where trials are counted, the playbook's portfolio beside the model is planned with half of them. In the end it is planned with all:
+ * those that are trained by then are not trained again, and the rest are tried as long as any are left.
+ */
+const SHARE_BESIDE = 0.5;
+const SHARE_IN_THE_END = 1;
+
+const closer = orchestratorSeat('playbook', SHARE_IN_THE_END);
 
 const WATCH_MILLISECONDS = 200;
 /** A resumed exploration tells again what it had found; when nothing has come for so long, that is over. */
@@ -33,7 +41,7 @@ export async function runTwoMinds(lead: AgentContext): Promise<void> {
 
   const trainer = childOf(lead, 'baseline');
   const baseline = runAgent(
-    { ...trainer, role: 'MASTER_TRAINER', author: 'PLAYBOOK', delegation: 0 },
+    { ...trainer, role: 'MASTER_TRAINER', author: 'PLAYBOOK', delegation: 0, trialShare: SHARE_BESIDE },
     baselineTrainer,
     { run: trainer.run, task: {} },
     "Master trainer (the playbook's own)",

@@ -109,14 +109,6 @@ describe('a job that a language model leads', () => {
     expect(holdouts).toHaveLength(1);
   });
 
-  it('waits for no model once all trials are used', async () => {
-    const wait: Script = () => sleep(3_600_000, [finish()], { ref: false });
-    const { seats } = lead(wait);
-    const store = await run({ seats, options: { ...counted, maxTrials: 3 } });
-    expect(store.result).toMatchObject({ holdoutScore: 0.88, lift: 0 });
-    expect(store.ofType('FallbackUsed')).toEqual([]);
-  });
-
   it("is the playbook's alone when the playbook has to sit in every seat", async () => {
     const options = { ...counted, maxTrials: 20 };
     const store = await run({ seats: scriptedSeats({}).seats, options, elapsedMs: fast });
@@ -168,6 +160,17 @@ describe('a job that a language model leads', () => {
     expect(store.result?.lift).toBeCloseTo(0.97 - (store.result?.playbookScore ?? 0), 9);
     const ensembles = [...store.trials.values()].filter(({ family }) => family === 'ENSEMBLE');
     expect(new Set(ensembles.map(({ origin }) => origin))).toEqual(new Set(['PLAYBOOK', 'LANGUAGE_MODEL']));
+  });
+
+  it('waits for no model once all trials are used', async () => {
+    const { seats } = scriptedSeats({
+      ORCHESTRATOR: ({ calls }) =>
+        calls.length === 0 ? [{ tool: 'delegate_training' }] : sleep(3_600_000, [finish()], { ref: false }),
+      MASTER_TRAINER: trainer([own, { ...own, parameters: [{ name: 'num_leaves', value: 78 }] }]),
+    });
+    const store = await run({ seats, options: { ...counted, maxTrials: 3 } });
+    expect(store.result).toMatchObject({ holdoutScore: 0.88 });
+    expect(store.ofType('FallbackUsed')).toEqual([]);
   });
 
   it('trains no configuration twice', async () => {

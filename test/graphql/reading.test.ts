@@ -119,7 +119,7 @@ it('shows all that a runner recorded: trials, result, events of each kind, artif
     name: id,
     family: isBaseline ? ('BASELINE' as const) : ('LIGHTGBM' as const),
     agent: 'SUB_TRAINER' as const,
-    origin: 'PLAYBOOK' as const,
+    origin: isBaseline ? ('PLAYBOOK' as const) : ('LANGUAGE_MODEL' as const),
     score,
     foldScores: [score, score],
     fitSeconds: 1.5,
@@ -196,6 +196,8 @@ it('shows all that a runner recorded: trials, result, events of each kind, artif
         baselineScore: 0.5,
         bestTrialId: 'best',
         summary: 'fine',
+        playbookScore: 0.85,
+        lift: 0.05,
       },
     },
   );
@@ -210,8 +212,8 @@ it('shows all that a runner recorded: trials, result, events of each kind, artif
     `query ($id: ID!) { job(id: $id) {
       status stage task metric attempt startedAt etaSeconds
       columns { name type role treatment reason warnings { code message } }
-      leaderboard { id name family score foldScores parameters isBaseline isBest }
-      result { metric validationScore holdoutScore holdoutInterval { low high } baselineScore bestTrial { name isBest } summary }
+      leaderboard { id name family origin score foldScores parameters isBaseline isBest }
+      result { metric validationScore holdoutScore holdoutInterval { low high } baselineScore playbookScore lift bestTrial { name isBest } summary }
       events(first: 100) { __typename sequence at stage agent message
         ... on StatusChanged { from to } ... on StepStarted { input }
         ... on TrialFinished { trialId trial { name } } ... on BestImproved { previousScore }
@@ -237,10 +239,21 @@ it('shows all that a runner recorded: trials, result, events of each kind, artif
       { name: 'b', type: 'CONSTANT', role: 'DROPPED', treatment: null, reason: 'always 1', warnings: [] },
     ],
     leaderboard: [
-      { id: `trial_${claim.jobId}_best`, isBest: true, isBaseline: false, parameters: { depth: 3 } },
+      {
+        id: `trial_${claim.jobId}_best`,
+        isBest: true,
+        isBaseline: false,
+        parameters: { depth: 3 },
+        origin: 'LANGUAGE_MODEL',
+      },
       { name: 'baseline', isBest: false, isBaseline: true },
     ],
-    result: { holdoutInterval: { low: 0.8, high: 0.95 }, bestTrial: { name: 'best', isBest: true } },
+    result: {
+      holdoutInterval: { low: 0.8, high: 0.95 },
+      playbookScore: 0.85,
+      lift: 0.05,
+      bestTrial: { name: 'best', isBest: true },
+    },
     artifacts: { nodes: [{ name: 'report.html', size: 3, job: { id: `job_${claim.jobId}` } }] },
   });
   const events = job.events as { __typename: string; sequence: number }[];

@@ -41,7 +41,7 @@ const delegatePreprocessing = (agent: TeamAgent) =>
 
 type Answer = (parent: AgentContext) => Standing;
 
-const delegateTraining = (agent: TeamAgent, answer: Answer) =>
+const delegateTraining = (agent: TeamAgent, answer: Answer, trialShare?: number) =>
   delegateTool({
     name: 'delegate_training',
     description: 'Lets the master trainer train a portfolio of models with its sub-trainers, side by side.',
@@ -49,6 +49,7 @@ const delegateTraining = (agent: TeamAgent, answer: Answer) =>
     role: 'MASTER_TRAINER',
     agent,
     segment: 'training',
+    ...(trialShare === undefined ? {} : { trialShare }),
     stage: () => 'TRAINING',
     answer,
   });
@@ -88,8 +89,8 @@ const delegateTuning = (agent: TeamAgent, answer: Answer) =>
     answer,
   });
 
-/** Leads a whole job, from the table to the report. */
-export const orchestratorSeat = (keeper: Keeper) =>
+/** Leads a whole job, from the table to the report. `trialShare`: see AgentContext. */
+export const orchestratorSeat = (keeper: Keeper, trialShare?: number) =>
   seat({
     role: 'ORCHESTRATOR',
     name: 'Orchestrator',
@@ -99,7 +100,7 @@ export const orchestratorSeat = (keeper: Keeper) =>
       profileTable,
       splitTable,
       delegatePreprocessing(preprocessingSeat(keeper)),
-      delegateTraining(masterTrainerSeat(keeper), standingOrFail),
+      delegateTraining(masterTrainerSeat(keeper), standingOrFail, trialShare),
       delegateEvaluation(keeper, standingOrFail),
       delegateTuning(tunerSeat(keeper), standingOrFail),
       readBrief,

@@ -228,7 +228,8 @@ function verdict({ team }: AgentContext, trialId: string, result: z.output<typeo
     isBest: place === 0,
     best: ranked[0]?.score ?? null,
     bestOfPlaybook: team.board.bestOfPlaybook()?.score ?? null,
-    notes: result.notes.filter((note) => note.startsWith('columns made')),
+    // Names of columns may be made of cells, as those of dummies are.
+    ...(team.shareSamples ? { notes: result.notes.filter((note) => note.startsWith('columns made')) } : {}),
   };
 }
 

@@ -1,5 +1,5 @@
 import { type Mind, reachesGoal } from '../../domain/vocabulary.ts';
-import type { StopReason, Team } from '../context.ts';
+import type { AgentContext, StopReason, Team } from '../context.ts';
 import { step } from '../step.ts';
 import { agentTool } from './agent-tool.ts';
 
@@ -41,7 +41,7 @@ export const readBrief = agentTool({
           parallel: slots.size,
           seed,
           timeBudgetSeconds: job.options.timeBudgetSeconds,
-          trialsLeft: trialsLeft(agent.team),
+          trialsLeft: trialsToPlan(agent),
           secondsLeft: Math.round(budget.searchLeft),
           instructions: job.options.instructions,
         };
@@ -116,6 +116,13 @@ export function standing(team: Team): Standing {
     cheapestTrialSeconds: models.length === 0 ? 0 : Math.min(...models.map((trial) => trial.wallSeconds)),
     secondsLeft: Math.round(budget.searchLeft * 1000) / 1000,
   };
+}
+
+/** How many trials an agent may plan with: what is left, save where the playbook plans beside a language model or after it. */
+function trialsToPlan({ team, trialShare }: AgentContext): number | null {
+  const { maxTrials } = team.job.options;
+  if (maxTrials === null || trialShare === undefined) return trialsLeft(team);
+  return Math.ceil(maxTrials * trialShare);
 }
 
 function trialsLeft({ board, job }: Team): number | null {

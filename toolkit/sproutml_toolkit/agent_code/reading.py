@@ -1,6 +1,7 @@
 """What agent-written code left, read by trusted code: bytes to be doubted, never pickles, never code.
 
-The folder may be the work of somebody hostile: links, pipes, hard links, files of any size and any content stand in it.
+The folder may be the work of somebody hostile: links, pipes, hard links, files of any size and any content stand in it. Errors quote
+nothing of it: they are told to whoever wrote the code, and names of columns may be made of cells.
 """
 
 import json
@@ -90,7 +91,7 @@ def read_columns(folder: Path) -> list[dict[str, Any]]:
             raise wrong(f"more than {_MOST_CATEGORIES:,} categories are too many", "Return numbers, or fewer categories.")
         name = re.sub(r"[^\w .:/+*%<>=-]", "", str(entry.get("name", "")))[:60].strip() or f"made {len(columns) + 1}"
         if any(name == other["name"] for other in columns):
-            raise wrong(f"two columns are named {name!r}", "Give each column a name of its own.")
+            raise wrong(f"column {len(columns) + 1} has the name of another", "Give each column a name of its own.")
         columns.append({"name": name, "kind": entry["kind"], "categories": categories})
     return columns
 
@@ -108,7 +109,7 @@ def read_frame(folder: Path, rows: int) -> tuple[pd.DataFrame, dict[str, str]]:
         labels = np.array([*(column["categories"] or []), None], dtype=object)
         codes = np.nan_to_num(numbers, nan=-1.0, posinf=-1.0, neginf=-1.0)
         if ((codes < -1) | (codes >= len(labels) - 1)).any():
-            raise wrong(f"the categories of {column['name']!r} are numbered beyond their list")
+            raise wrong(f"the categories of column {place + 1} are numbered beyond their list")
         made[column["name"]] = pd.Series(labels[codes.astype(np.int64)], dtype=object)
     return pd.DataFrame(made, index=pd.RangeIndex(rows)), {column["name"]: column["kind"] for column in columns}
 
