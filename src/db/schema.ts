@@ -140,6 +140,7 @@ export const trials = sqliteTable(
     name: text('name').notNull(),
     family: text('family').$type<Family>().notNull(),
     agent: text('agent').$type<AgentRole>().notNull(),
+    origin: text('origin').$type<Mind>().notNull().default('PLAYBOOK'),
     score: real('score').notNull(),
     foldScores: text('fold_scores', { mode: 'json' }).$type<readonly number[]>().notNull(),
     fitSeconds: real('fit_seconds').notNull(),

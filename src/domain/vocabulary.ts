@@ -123,6 +123,7 @@ export const FAMILIES = [
   'KNN',
   'MLP',
   'KERNEL',
+  'CODE',
   'ENSEMBLE',
 ] as const;
 export type Family = (typeof FAMILIES)[number];

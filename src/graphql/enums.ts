@@ -171,6 +171,7 @@ export const FamilyEnum = builder.enumType('Family', {
     KNN: 'Nearest neighbours.',
     MLP: 'A small neural network.',
     KERNEL: 'Ridge regression, or its classifier, with a Gaussian kernel.',
+    CODE: 'A pipeline of its own that an agent wrote.',
     ENSEMBLE: 'A weighted combination of other trials.',
   }),
 });

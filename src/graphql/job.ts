@@ -19,24 +19,12 @@ import { badArgument, checkLimit, connectionComplexity, toConnection, toPageRequ
 import { ArtifactRef, DatasetRef, JobRef, TrialRef } from './refs.ts';
 import { TrainingResult } from './training-result.ts';
 import { toTrialShape } from './trial.ts';
+import { Usage } from './usage.ts';
 
 const MAX_EVENTS = 1_000;
 const DEFAULT_EVENTS = 100;
 const MAX_LEADERBOARD = 1_000;
 const TYPICAL_COLUMNS = 50;
-
-const Usage = builder.objectRef<records.JobUsage>('Usage').implement({
-  description: 'What the job has used so far.',
-  fields: (t) => ({
-    modelCalls: t.exposeInt('modelCalls', { description: 'Calls to a language model.' }),
-    inputTokens: t.exposeInt('inputTokens', { description: 'Tokens sent to it.' }),
-    outputTokens: t.exposeInt('outputTokens', { description: 'Tokens it answered with.' }),
-    estimatedCostUsd: t.exposeFloat('estimatedCostUsd', {
-      description: 'What they cost by list price, in US dollars.',
-    }),
-    sandboxSeconds: t.exposeFloat('sandboxSeconds', { description: 'Seconds of work in the sandbox.' }),
-  }),
-});
 
 const Failure = builder.objectRef<records.JobFailure>('Failure').implement({
   description: 'Why a job failed.',
@@ -127,6 +115,11 @@ builder.node(JobRef, {
       description: 'The column by which the latest rows are sealed.',
       nullable: true,
       resolve: ({ options }) => options.timeColumn,
+    }),
+    maxCostUsd: t.float({
+      description: "Most US dollars its language model may cost; null: the server's own limit.",
+      nullable: true,
+      resolve: ({ options }) => options.maxCostUsd,
     }),
     dataset: t.field({
       type: DatasetRef,

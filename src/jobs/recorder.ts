@@ -8,7 +8,7 @@ import { artifacts, datasets, jobColumns, jobs, trials } from '../db/schema.ts';
 import { StaleAttemptError } from '../domain/errors.ts';
 import type { NewEvent } from '../domain/events.ts';
 import { type BlobKey, newArtifactId } from '../domain/ids.ts';
-import type { JobUsage } from '../domain/records.ts';
+import { addUsage } from '../domain/usage.ts';
 import type { Stage } from '../domain/vocabulary.ts';
 import { append, type Claim, claimFence } from './event-log.ts';
 import { findStep, insertStep } from './journal.ts';
@@ -211,22 +211,4 @@ async function applyChanges(
       .set({ ...(columns ? { columns } : {}), ...(rowCount === undefined ? {} : { rowCount }) })
       .where(eq(datasets.id, row.datasetId));
   }
-}
-
-export const NO_USAGE: JobUsage = {
-  modelCalls: 0,
-  inputTokens: 0,
-  outputTokens: 0,
-  estimatedCostUsd: 0,
-  sandboxSeconds: 0,
-};
-
-function addUsage(a: JobUsage, b: Partial<JobUsage>): JobUsage {
-  return {
-    modelCalls: a.modelCalls + (b.modelCalls ?? 0),
-    inputTokens: a.inputTokens + (b.inputTokens ?? 0),
-    outputTokens: a.outputTokens + (b.outputTokens ?? 0),
-    estimatedCostUsd: a.estimatedCostUsd + (b.estimatedCostUsd ?? 0),
-    sandboxSeconds: a.sandboxSeconds + (b.sandboxSeconds ?? 0),
-  };
 }

@@ -119,6 +119,7 @@ it('shows all that a runner recorded: trials, result, events of each kind, artif
     name: id,
     family: isBaseline ? ('BASELINE' as const) : ('LIGHTGBM' as const),
     agent: 'SUB_TRAINER' as const,
+    origin: 'PLAYBOOK' as const,
     score,
     foldScores: [score, score],
     fitSeconds: 1.5,

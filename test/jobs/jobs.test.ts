@@ -278,6 +278,7 @@ describe('jobs', () => {
       name: id,
       family: isBaseline ? 'BASELINE' : 'LIGHTGBM',
       agent: 'SUB_TRAINER',
+      origin: 'PLAYBOOK',
       score,
       foldScores: [score],
       fitSeconds: 1,

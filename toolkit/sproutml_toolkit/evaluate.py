@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import bootstrap, texts, workspace
+from .agent_code.model import serve_through
 from .baseline import baseline_scores
 from .caveats import caveats
 from .explain import Job, explain
@@ -46,6 +47,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     `timeLimitSeconds` bounds the permutation importances; the other explanations together get a third of it more (see explain).
     `gap` is how much worse the holdout score is than the validation score, in the metric's units: negative when it is better.
     """
+    serve_through(request)
     trial_id, sealed, seed = request["trialId"], bool(request["holdout"]), int(request["seed"])
     profile = workspace.load_profile()
     task, name, metric = profile["task"], profile["metric"], metric_of(profile)
