@@ -65,6 +65,9 @@ export const accessVariables = {
     .describe('After a change of SIGNING_SECRET: the one before, whose links are good until they expire.'),
 };
 
+/** Never shown, not even when they are mistyped. */
+export const ACCESS_SECRETS: ReadonlySet<string> = new Set(['AUTH_JWT_SECRET', 'PREVIOUS_SIGNING_SECRET']);
+
 type Access = z.output<z.ZodObject<typeof accessVariables>>;
 
 const ASYMMETRIC = [

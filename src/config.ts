@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { accessProblems, accessVariables } from './config-access.ts';
+import { ACCESS_SECRETS, accessProblems, accessVariables } from './config-access.ts';
+import { integer, languageModelVariables, SECRETS } from './language-model-config.ts';
 
 /**
  * The environment as one validated, frozen value. Nothing else reads `process.env`; every mistake is reported at once.
@@ -55,6 +56,11 @@ const environment = z.object({
   SANDBOX_CPUS: integer(1, 256)
     .optional()
     .describe('Cores one job may use; default: all of the machine, shared by JOB_CONCURRENCY.'),
+  LLM_SHARE_SAMPLES: z
+    .enum(['true', 'false'])
+    .default('false')
+    .transform((text) => text === 'true')
+    .describe('`true`: a language model may be told cells of the table, not only profiles of its columns.'),
   SIGNING_SECRET: z
     .string()
     .min(16)
@@ -65,12 +71,9 @@ const environment = z.object({
     .string()
     .optional()
     .describe('Where the toolkit environment is built; default: .venv in the project.'),
+  ...languageModelVariables,
   ...accessVariables,
 });
-
-function integer(min: number, max = Number.MAX_SAFE_INTEGER) {
-  return z.coerce.number().int().min(min).max(max);
-}
 
 function list() {
   return z
@@ -105,8 +108,7 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
   if (!parsed.success) {
     throw new ConfigError(
       parsed.error.issues.map(
-        (issue) =>
-          `${issue.path.join('.')}: ${issue.message} (got ${JSON.stringify(present[String(issue.path[0])])})`,
+        (issue) => `${issue.path.join('.')}: ${issue.message} (got ${shown(String(issue.path[0]), present)})`,
       ),
     );
   }
@@ -115,12 +117,21 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
   return Object.freeze({ ...parsed.data, DATA_DIR: resolve(parsed.data.DATA_DIR) });
 }
 
+/** A secret that is mistyped is still one. */
+const shown = (name: string, values: Readonly<Record<string, string | undefined>>): string =>
+  SECRETS.has(name) || ACCESS_SECRETS.has(name)
+    ? `${values[name]?.length ?? 0} characters, not shown`
+    : JSON.stringify(values[name]);
+
+const shownDefault = (value: unknown): string =>
+  typeof value === 'object' && !Array.isArray(value) ? '' : String(value ?? '');
+
 /** Name, default and meaning of every variable, for `--help` and the README's table. */
 export function describeConfig(): { name: string; default: string; description: string }[] {
   const defaults = environment.safeParse({}).data as Record<string, unknown>;
   return Object.entries(environment.shape).map(([name, schema]) => ({
     name,
-    default: defaults[name] === undefined ? '' : String(defaults[name]),
+    default: shownDefault(defaults[name]),
     description: schema.description ?? '',
   }));
 }

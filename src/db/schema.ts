@@ -4,6 +4,7 @@ import type { ApiKeyId, ArtifactId, BlobKey, DatasetId, JobId, OwnerId } from '.
 import type {
   DatasetColumn,
   Dialect,
+  JobColumn,
   JobFailure,
   JobOptions,
   JobResult,
@@ -104,6 +105,12 @@ const ofJob = () =>
     .notNull()
     .references(() => jobs.id, { onDelete: 'cascade' });
 
+/** What became of each column of the table; apart from the job, which is read far more often than thousands of columns are. */
+export const jobColumns = sqliteTable('job_columns', {
+  jobId: ofJob().primaryKey(),
+  columns: text('columns', { mode: 'json' }).$type<readonly JobColumn[]>().notNull(),
+});
+
 /** The append-only log: `sequence` is 1, 2, 3 … within the job. */
 export const events = sqliteTable(
   'events',
@@ -143,6 +150,7 @@ export const trials = sqliteTable(
     name: text('name').notNull(),
     family: text('family').$type<Family>().notNull(),
     agent: text('agent').$type<AgentRole>().notNull(),
+    origin: text('origin').$type<Mind>().notNull().default('PLAYBOOK'),
     score: real('score').notNull(),
     foldScores: text('fold_scores', { mode: 'json' }).$type<readonly number[]>().notNull(),
     fitSeconds: real('fit_seconds').notNull(),

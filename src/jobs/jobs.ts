@@ -3,13 +3,14 @@ import { artifacts } from '../db/schema.ts';
 import { JobNotFoundError, JobStateError } from '../domain/errors.ts';
 import type { JobEvent } from '../domain/events.ts';
 import type { ArtifactId, BlobKey, DatasetId, JobId, OwnerId } from '../domain/ids.ts';
-import type { Artifact, Dataset, Job, Trial } from '../domain/records.ts';
+import type { Artifact, Dataset, Job, JobColumn, Trial } from '../domain/records.ts';
 import { LOCAL_OWNER } from '../domain/viewer.ts';
 import { type ArtifactKind, isTerminal } from '../domain/vocabulary.ts';
 import { cancelJob } from './cancel.ts';
 import {
   findArtifact,
   findDatasets,
+  findJobColumns,
   findLeaderboard,
   findTrial,
   type JobFilter,
@@ -153,6 +154,11 @@ export class Jobs {
   /** Events with `sequence > after`, in order, at most `limit`. */
   events(id: JobId, after: number, limit: number): Promise<readonly JobEvent[]> {
     return this.#store.events(id, after, limit);
+  }
+
+  /** What became of each column in this job, in the order of the file; none before the table is profiled. */
+  columns(id: JobId): Promise<readonly JobColumn[]> {
+    return findJobColumns(this.#store.read, id);
   }
 
   /** Best first by validation score; the baseline is in it. */

@@ -1,7 +1,7 @@
 import { DatasetNotFoundError, JobNotFoundError } from '../domain/errors.ts';
 import type { JobEvent } from '../domain/events.ts';
 import type { ArtifactId, BlobKey, DatasetId, JobId, OwnerId } from '../domain/ids.ts';
-import type { Artifact, Dataset, Job, Trial } from '../domain/records.ts';
+import type { Artifact, Dataset, Job, JobColumn, Trial } from '../domain/records.ts';
 import { isAllowed, type Viewer } from '../domain/viewer.ts';
 import type { ArtifactKind } from '../domain/vocabulary.ts';
 import type {
@@ -106,6 +106,10 @@ export class OwnJobs {
 
   async leaderboard(id: JobId, limit: number | null): Promise<readonly Trial[]> {
     return (await this.#isOwn(id)) ? this.#jobs.leaderboard(id, limit) : [];
+  }
+
+  async columns(id: JobId): Promise<readonly JobColumn[]> {
+    return (await this.#isOwn(id)) ? this.#jobs.columns(id) : [];
   }
 
   async trial(id: JobId, trialId: string): Promise<Trial | null> {

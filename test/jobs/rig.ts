@@ -127,6 +127,7 @@ export const jobOptions = (changes: Partial<JobOptions> = {}): JobOptions => ({
   holdoutFraction: null,
   groupColumn: null,
   timeColumn: null,
+  maxCostUsd: null,
   ...changes,
 });
 
