@@ -2,6 +2,9 @@ import { access, constants, mkdir, readFile, statfs } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { checkLanguageModel } from './agents/mind/check.ts';
+import { languageModelSeats, openModelAccess } from './agents/mind/language-model-seats.ts';
+import type { LanguageModelOptions } from './agents/mind/options.ts';
 import { openDiskBlobStore } from './artifacts/disk-blob-store.ts';
 import { createUrlSigner } from './artifacts/signed-url.ts';
 import { loadSigningSecret } from './artifacts/signing-secret.ts';
@@ -17,6 +20,7 @@ import { createPipeline } from './jobs/pipeline.ts';
 import { Retention } from './jobs/retention.ts';
 import { Runner } from './jobs/runner.ts';
 import { JobStore } from './jobs/store.ts';
+import { languageModelOptions } from './language-model-config.ts';
 import { createLocalSandboxes } from './sandbox/local.ts';
 import { observedToolkit } from './sandbox/observed-toolkit.ts';
 import { ensureEnvironment } from './sandbox/python-environment.ts';
@@ -75,7 +79,8 @@ export async function startApp({ config, logger }: { config: Config; logger: Log
       destroySandbox: (id) => sandboxes.destroy(id),
       logger,
     });
-    const mind = 'PLAYBOOK';
+    const model = languageModelOptions(config);
+    const mind = model === null ? 'PLAYBOOK' : 'LANGUAGE_MODEL';
     const jobs = new Jobs({
       store,
       leftovers,
@@ -96,7 +101,9 @@ export async function startApp({ config, logger }: { config: Config; logger: Log
           openToolkit: (sandbox) =>
             observedToolkit(openToolkit(sandbox, { memoryBytes: config.SANDBOX_MEMORY_BYTES }), metrics),
           cpus: config.SANDBOX_CPUS ?? coresPerJob(config),
-          mind,
+          languageModelSeats: languageModelSeats(model && openModelAccess(model)),
+          memoryBytes: config.SANDBOX_MEMORY_BYTES,
+          shareSamples: config.LLM_SHARE_SAMPLES,
         }),
       ),
     });
@@ -148,6 +155,11 @@ export async function startApp({ config, logger }: { config: Config; logger: Log
     courier.start();
     retention.start();
     logger.info({ url, dataDir: config.DATA_DIR, sandbox: sandboxes.containment, mind }, 'SproutML is ready');
+    if (model) {
+      const closing = new AbortController();
+      closers.push(async () => closing.abort());
+      void reportLanguageModel(model, logger.child({ part: 'language model' }), closing.signal);
+    }
     return { url, close: closeAll };
   } catch (error) {
     await closeAll();
@@ -199,6 +211,22 @@ function setupLog(logger: Logger): (line: string) => void {
     told = true;
     logger.info(line);
   };
+}
+
+/** Says at boot, once, whether key, address and names are right; jobs run either way. */
+async function reportLanguageModel(
+  model: LanguageModelOptions,
+  logger: Logger,
+  closing: AbortSignal,
+): Promise<void> {
+  try {
+    const { ok, detail, hint } = await checkLanguageModel(model, closing);
+    if (closing.aborted) return;
+    if (ok === 'ok') logger.info(detail);
+    else logger.warn({ hint }, detail);
+  } catch (error) {
+    logger.error({ err: error }, 'the language model could not be checked');
+  }
 }
 
 /** The machine's cores, shared evenly by the jobs that may run at the same time. */

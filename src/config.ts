@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { operationsVariables } from './config-operations.ts';
+import { integer, languageModelVariables, SECRETS } from './language-model-config.ts';
 
 /**
  * The environment as one validated, frozen value. Nothing else reads `process.env`; every mistake is reported at once.
@@ -56,6 +57,11 @@ const environment = z.object({
   SANDBOX_CPUS: integer(1, 256)
     .optional()
     .describe('Cores one job may use; default: all of the machine, shared by JOB_CONCURRENCY.'),
+  LLM_SHARE_SAMPLES: z
+    .enum(['true', 'false'])
+    .default('false')
+    .transform((text) => text === 'true')
+    .describe('`true`: a language model may be told cells of the table, not only profiles of its columns.'),
   SIGNING_SECRET: z
     .string()
     .min(16)
@@ -67,11 +73,8 @@ const environment = z.object({
     .optional()
     .describe('Where the toolkit environment is built; default: .venv in the project.'),
   ...operationsVariables,
+  ...languageModelVariables,
 });
-
-function integer(min: number, max = Number.MAX_SAFE_INTEGER) {
-  return z.coerce.number().int().min(min).max(max);
-}
 
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
@@ -110,20 +113,23 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
   if (!parsed.success) {
     throw new ConfigError(
       parsed.error.issues.map(
-        (issue) =>
-          `${issue.path.join('.')}: ${issue.message} (got ${JSON.stringify(present[String(issue.path[0])])})`,
+        (issue) => `${issue.path.join('.')}: ${issue.message} (got ${shown(String(issue.path[0]), present)})`,
       ),
     );
   }
   return Object.freeze({ ...parsed.data, DATA_DIR: resolve(parsed.data.DATA_DIR) });
 }
 
+/** A secret that is mistyped is still one. */
+const shown = (name: string, values: Readonly<Record<string, string | undefined>>): string =>
+  SECRETS.has(name) ? `${values[name]?.length ?? 0} characters, not shown` : JSON.stringify(values[name]);
+
 /** Name, default and meaning of every variable, for `--help` and the README's table. */
 export function describeConfig(): { name: string; default: string; description: string }[] {
   const defaults = environment.safeParse({}).data as Record<string, unknown>;
   return Object.entries(environment.shape).map(([name, schema]) => ({
     name,
-    default: defaults[name] === undefined ? '' : String(defaults[name]),
+    default: typeof defaults[name] === 'object' ? '' : String(defaults[name] ?? ''),
     description: schema.description ?? '',
   }));
 }

@@ -17,6 +17,24 @@ export interface BoardTrial extends Omit<Trial, 'jobId' | 'createdAt'> {
   /** Seconds into the job when it ended. */
   readonly at: number;
   readonly asked: Asked;
+  /** Ids of the agent-written code that it needs to answer. */
+  readonly codes: readonly string[];
+}
+
+/** Something a language model wrote, and what came of it: the memory that it improves on. */
+export interface Idea {
+  /** The code's id. */
+  readonly id: string;
+  readonly name: string;
+  readonly plan: string;
+  readonly kind: 'FEATURES' | 'PIPELINE';
+  readonly source: string;
+  /** The id of the failed idea that it repairs. */
+  readonly repairs: string | null;
+  readonly trialId: string | null;
+  readonly score: number | null;
+  readonly error: string | null;
+  readonly at: number;
 }
 
 /** Where in the team's plan a trial was asked for: which of two came first does not depend on which ended first. */
@@ -47,6 +65,13 @@ export class Blackboard {
   /** Configurations asked for so far, baseline and ensembles aside: what `maxTrials` limits. */
   trialsStarted = 0;
   readonly #trials: BoardTrial[] = [];
+  readonly #ideas: Idea[] = [];
+  /** Trials whose agent-written code failed when the model was to be used, and ensembles with such a member. */
+  readonly #failing = new Set<string>();
+  /** Seconds that went into code of which nothing came. */
+  lostToCode = 0;
+  /** Configurations begun so far, by family and parameters: where two minds train side by side, none is trained twice. */
+  readonly asked = new Set<string>();
   readonly #decisions: { at: number; agent: AgentRole; text: string }[] = [];
   readonly #log: { at: number; text: string }[] = [];
 
@@ -73,6 +98,24 @@ export class Blackboard {
   addTrial(trial: BoardTrial): void {
     this.#trials.push(trial);
     this.#trials.sort((a, b) => a.at - b.at || (a.id < b.id ? -1 : 1));
+  }
+
+  /** The model is not to be relied on: it and every ensemble that needs one of its codes leaves the ranking. */
+  disqualify(trialId: string): void {
+    const bad = this.#trials.find(({ id }) => id === trialId);
+    for (const { id, codes } of this.#trials) {
+      if (id === trialId || codes.some((code) => bad?.codes.includes(code))) this.#failing.add(id);
+    }
+  }
+
+  addIdea(idea: Idea): void {
+    this.#ideas.push(idea);
+    this.#ideas.sort((a, b) => a.at - b.at || (a.id < b.id ? -1 : 1));
+  }
+
+  /** In the order they ended. */
+  get ideas(): readonly Idea[] {
+    return this.#ideas;
   }
 
   /** Why configurations failed, refusals aside. */
@@ -113,10 +156,15 @@ export class Blackboard {
   ranked(): BoardTrial[] {
     const metric = this.metric;
     return this.#trials
-      .filter((trial) => !trial.isBaseline)
+      .filter((trial) => !trial.isBaseline && !this.#failing.has(trial.id))
       .sort((a, b) =>
         isBetter(metric, a.score, b.score) ? -1 : isBetter(metric, b.score, a.score) ? 1 : byAsked(a, b),
       );
+  }
+
+  /** The best of what the playbook did by itself. */
+  bestOfPlaybook(): BoardTrial | null {
+    return this.ranked().find(({ origin }) => origin === 'PLAYBOOK') ?? null;
   }
 
   best(): BoardTrial | null {

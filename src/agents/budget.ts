@@ -15,6 +15,7 @@ const SECONDS_PER_MILLION_CELLS: Readonly<Record<Family, number>> = {
   KNN: 4,
   MLP: 10,
   KERNEL: 12,
+  CODE: 10,
   ENSEMBLE: 0.1,
 };
 /** What any trial costs, however small the table. */
@@ -136,7 +137,10 @@ export class Budget {
   /** Expected wall seconds of one trial: the dearest of its family so far, else by the quick one or the size of the table. */
   estimate(family: Family): number {
     const quick = this.#board.trials.find(({ isQuick }) => isQuick);
-    const seen = this.#board.trials.filter((trial) => trial.family === family && !trial.isQuick);
+    // What agent-written code costs beside its family says nothing about the family.
+    const seen = this.#board.trials.filter(
+      (trial) => trial.family === family && !trial.isQuick && trial.codes.length === 0,
+    );
     if (seen.length > 0) return Math.max(...seen.map((trial) => trial.wallSeconds));
     const { rows, features, folds } = this.#board.size();
     // On more rows the quick one learnt from a part of them.

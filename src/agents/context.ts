@@ -3,6 +3,7 @@ import type { Runner } from '@openai/agents-core';
 import type { Dataset, Job } from '../domain/records.ts';
 import type { AgentRole, Mind } from '../domain/vocabulary.ts';
 import type { Toolkit } from '../sandbox/toolkit.ts';
+import type { UntrustedPython } from '../sandbox/untrusted-python.ts';
 import type { Blackboard } from './blackboard.ts';
 import type { Budget } from './budget.ts';
 import type { ProgressMeter } from './progress.ts';
@@ -28,6 +29,10 @@ export interface TeamContext {
   readonly cpus: number;
   readonly mind: Mind;
   readonly seed: number;
+  /** Runs agent-written code apart from everything it must not see. Absent: it is not run. */
+  readonly untrusted?: UntrustedPython;
+  /** Whether cells of the table may be told to a language model: LLM_SHARE_SAMPLES. */
+  readonly shareSamples?: boolean;
 }
 
 export type StopReason = 'cancelled' | 'deadline';
@@ -47,9 +52,14 @@ export interface Team extends TeamContext {
   /** Ends the search and with it running trials: the soft stop, or the goal reached. */
   readonly searchSignal: AbortSignal;
   goalReached(): void;
+  /** Set where finished steps are told again and no new one is begun; called with each. */
+  onlyRetell?(): void;
   /** Ends every agent at once with this error. */
   fail(error: unknown): void;
 }
+
+/** Journaled once a language model's part in a job is over: nothing more is asked of it then, also after a restart. */
+export const EXPLORED = 'orchestrator#explored';
 
 /** One agent's run: what the SDK hands to each of its tools. */
 export interface AgentContext {
@@ -60,6 +70,10 @@ export interface AgentContext {
   readonly parentRun: string | null;
   /** How often each tool was called in this run. */
   readonly calls: Map<string, number>;
+  /** Which of the orchestrator's delegations it counts as, where it is none of them. */
+  readonly delegation?: number;
+  /** Whose idea all of this run's trials are, where whoever delegated chose them; else it is told by each call. */
+  readonly author?: Mind;
   /** Set by the `finish` tool alone; a run without it is not over. */
   outcome: string | null;
 }

@@ -5,6 +5,7 @@ import type { AgentRole, Stage } from '../domain/vocabulary.ts';
 import { inAgentSpan } from '../telemetry/agent-spans.ts';
 import type { AgentContext } from './context.ts';
 import { once } from './once.ts';
+import { originOf } from './origin.ts';
 import { enterStage } from './stage.ts';
 import { agentTool } from './tools/agent-tool.ts';
 
@@ -31,6 +32,8 @@ export function delegateTool<Shape extends z.core.$ZodLooseShape, Answer>(spec: 
   stage?: (input: z.output<z.ZodObject<Shape>>) => Stage;
   /** Who this is, where one role runs several times at once; default: the agent's name. */
   title?(input: z.output<z.ZodObject<Shape>>): string;
+  /** The answer where the work is not to be done; null where it is. */
+  refuse?(input: z.output<z.ZodObject<Shape>>): unknown;
   /** Told of the work before it begins. */
   planned?(parent: AgentContext, input: z.output<z.ZodObject<Shape>>): void;
   /** What the delegating agent learns, beyond the outcome in words. */
@@ -41,9 +44,11 @@ export function delegateTool<Shape extends z.core.$ZodLooseShape, Answer>(spec: 
     description: spec.description,
     parameters: spec.parameters,
     async execute(input, parent, callId, nth) {
+      const refused = spec.refuse?.(input) ?? null;
+      if (refused !== null) return refused;
       const run = childRun(parent.run, spec.segment, nth);
       spec.planned?.(parent, input);
-      if (parent.parentRun === null) parent.team.board.delegations += 1;
+      if (parent.role === 'ORCHESTRATOR') parent.team.board.delegations += 1;
       if (spec.stage) await enterStage(parent, callId, spec.stage(input));
       const { team } = parent;
       const child: AgentContext = {
@@ -53,6 +58,9 @@ export function delegateTool<Shape extends z.core.$ZodLooseShape, Answer>(spec: 
         parentRun: parent.run,
         calls: new Map(),
         outcome: null,
+        ...(parent.delegation === undefined ? {} : { delegation: parent.delegation }),
+        // A sub-trainer trains what it is given: whose idea that was is known here.
+        ...(spec.role === 'SUB_TRAINER' ? { author: originOf(parent, callId) } : {}),
       };
       const title = spec.title?.(input) ?? spec.agent.name;
       const outcome = await runAgent(child, spec.agent, { run, task: input }, title);
@@ -76,11 +84,42 @@ export async function runAgent(
   assignment: Assignment,
   title: string = agent.name,
 ): Promise<string> {
+  const startedAt = await announce(context, title);
+  const outcome = await converse(context, agent, assignment, title);
+  await conclude(context, title, outcome, startedAt);
+  return outcome;
+}
+
+/** Says that a run begins; returns the seconds into the job when it did. */
+export async function announce(context: AgentContext, title: string): Promise<number> {
   const { team, role, run, parentRun } = context;
   const about = { agentRun: run, stage: team.meter.stage, agent: role };
-  const startedAt = await once(context, `${run}#started`, [
-    { type: 'AgentStarted', parentRun, ...about, message: `${title} started` },
-  ]);
+  const message = `${title} started`;
+  return once(context, `${run}#started`, [{ type: 'AgentStarted', parentRun, ...about, message }]);
+}
+
+/** Says that a run has ended. */
+export async function conclude(
+  context: AgentContext,
+  title: string,
+  outcome: string,
+  startedAt: number,
+): Promise<void> {
+  const { team, role, run } = context;
+  const seconds = Math.max(0, team.budget.elapsed - startedAt);
+  const about = { agentRun: run, stage: team.meter.stage, agent: role };
+  const message = `${title}: ${outcome}`;
+  await once(context, `${run}#finished`, [{ type: 'AgentFinished', seconds, ...about, message }]);
+}
+
+/** The conversation alone, until `finish`; returns its outcome in words. */
+export async function converse(
+  context: AgentContext,
+  agent: Agent<AgentContext>,
+  assignment: Assignment,
+  title: string,
+): Promise<string> {
+  const { team } = context;
   const limits = { signal: team.signal, maxTurns: MOST_TURNS };
   await inAgentSpan(context, agent.name, () =>
     team.runner.run(agent, JSON.stringify(assignment), { context, ...limits }),
@@ -91,10 +130,6 @@ export async function runAgent(
   if (outcome === null) {
     throw new SproutError('AGENT_UNFINISHED', `${title} ended without calling "finish".`);
   }
-  const seconds = Math.max(0, team.budget.elapsed - startedAt);
-  await once(context, `${run}#finished`, [
-    { type: 'AgentFinished', seconds, ...about, stage: team.meter.stage, message: `${title}: ${outcome}` },
-  ]);
   return outcome;
 }
 

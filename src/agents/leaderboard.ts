@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { NewEvent } from '../domain/events.ts';
 import type { JobResult } from '../domain/records.ts';
-import { type Family, isBetter, type Metric } from '../domain/vocabulary.ts';
+import { type Family, isBetter, isLowerBetter, type Metric, type Mind } from '../domain/vocabulary.ts';
 import type { AgentContext, Team } from './context.ts';
 import type { JobChanges } from './recorder.ts';
 
@@ -13,6 +13,8 @@ interface FinishedTrial {
   /** The number of the call that asked for it in its agent's run. */
   call: number;
   parameters: Readonly<Record<string, unknown>>;
+  origin: Mind;
+  codes: readonly string[];
   at: number;
   seconds: number;
   result: {
@@ -25,11 +27,11 @@ interface FinishedTrial {
 
 /** Puts a trial or ensemble on the leaderboard; returns the events and changes to record with it. */
 export function recordTrial(
-  { team, role, run }: AgentContext,
+  { team, role, run, delegation }: AgentContext,
   finished: FinishedTrial,
 ): { message: string; events: NewEvent[]; changes: JobChanges } {
   const { board } = team;
-  const { id, name, family, parameters } = finished;
+  const { id, name, family, parameters, origin } = finished;
   const { score, fitSeconds, predictMicrosPerRow } = finished.result;
   const previous = board.best();
   const isBaseline = family === 'BASELINE';
@@ -38,6 +40,7 @@ export function recordTrial(
     name,
     family,
     agent: role,
+    origin,
     score,
     foldScores: finished.result.foldScores.filter((fold) => fold !== null),
     fitSeconds,
@@ -45,13 +48,14 @@ export function recordTrial(
     parameters,
     isBaseline,
   };
-  const asked = { delegation: board.delegations, run, call: finished.call };
+  const asked = { delegation: delegation ?? board.delegations, run, call: finished.call };
   board.addTrial({
     ...trial,
     isQuick: finished.isQuick,
     wallSeconds: finished.seconds,
     at: finished.at,
     asked,
+    codes: finished.codes,
   });
 
   if (board.reaches(team.job.options.goalScore)) team.goalReached();
@@ -110,7 +114,15 @@ export function resultSoFar(team: Team, summary?: string): JobResult | null {
     baselineScore,
     bestTrialId: best.id,
     summary: summary ?? summarize(team, best.name, best.score, baselineScore, holdoutScore),
+    ...(team.mind === 'LANGUAGE_MODEL' ? liftOver(team, best.score) : {}),
   };
+}
+
+/** What the language model added to what the playbook did by itself. */
+function liftOver({ board }: Team, best: number): Pick<JobResult, 'playbookScore' | 'lift'> {
+  const playbookScore = board.bestOfPlaybook()?.score ?? null;
+  if (playbookScore === null) return { playbookScore, lift: null };
+  return { playbookScore, lift: isLowerBetter(board.metric) ? playbookScore - best : best - playbookScore };
 }
 
 function summarize(

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { NewEvent } from '../domain/events.ts';
-import type { DatasetColumn, JobResult, JobUsage, Trial } from '../domain/records.ts';
+import type { DatasetColumn, JobColumn, JobResult, JobUsage, Trial } from '../domain/records.ts';
 import type { ArtifactKind, Metric, Stage, Task } from '../domain/vocabulary.ts';
 
 /**
@@ -32,6 +32,8 @@ export interface JobChanges {
   /** Written to the dataset: types, missing and distinct as the profile found them. */
   columns?: readonly DatasetColumn[];
   rowCount?: number;
+  /** What became of the columns in this job, in place of what stood. */
+  jobColumns?: readonly JobColumn[];
 }
 
 /** A finished step: failures are journaled too, so that a resumed run decides as the first did. */

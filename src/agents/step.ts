@@ -52,7 +52,7 @@ export interface StepSpec<T> {
   /** Called when it really starts (not when refused), and on replay of one that did. */
   begin?(): void;
   /** Told of a failure that ran (not of a refusal), on replay too. */
-  failed?(error: StepError): void;
+  failed?(error: StepError, end: StepEnd): void;
   /** A failure nobody in the team can mend: thrown and ending the job, not told to the agent. */
   failureIsFatal?: boolean;
 }
@@ -85,7 +85,11 @@ export async function step<T>(
   team.signal.throwIfAborted();
   try {
     const known = await team.recorder.finishedStep(key);
-    if (known) return replay(agent, spec, known.output as Journaled<T>);
+    if (known) {
+      team.onlyRetell?.();
+      return replay(agent, spec, known.output as Journaled<T>);
+    }
+    if (team.onlyRetell) throw new RetoldError();
     const perform = () => performStep(agent, key, spec);
     return await (spec.hold ? spec.hold(perform) : perform());
   } catch (error) {
@@ -95,12 +99,19 @@ export async function step<T>(
   }
 }
 
+/** What was to be told again is told. */
+class RetoldError extends Error {
+  constructor() {
+    super('it had ended before');
+  }
+}
+
 function replay<T>(agent: AgentContext, spec: StepSpec<T>, journaled: Journaled<T>): StepAnswer<T> {
   remember(agent, journaled);
   if (!journaled.refused) spec.begin?.();
   if (journaled.answer.ok) spec.settle?.(journaled.answer.result, journaled);
   else {
-    if (!journaled.refused) spec.failed?.(journaled.answer.error);
+    if (!journaled.refused) spec.failed?.(journaled.answer.error, journaled);
     if (spec.failureIsFatal) throw asError(journaled.answer.error);
   }
   return journaled.answer;
@@ -125,6 +136,7 @@ async function performStep<T>(agent: AgentContext, key: string, spec: StepSpec<T
   const outcome = refusal ? { ok: false as const, error: refusal } : await outcomeOf(agent, key, spec, log);
   const at = team.budget.elapsed;
   const end = { at, seconds: round(at - startedAt) };
+  if (!outcome.ok && refusal === null) spec.failed?.(outcome.error, end);
   const answer: StepAnswer<T> = { ...outcome, secondsLeft: round(team.budget.searchLeft) };
   const settled: Settled = answer.ok ? (spec.settle?.(answer.result, end) ?? {}) : {};
   const message = answer.ok
@@ -178,9 +190,7 @@ async function outcomeOf<T>(
   } catch (error) {
     team.signal.throwIfAborted();
     if (!(error instanceof SproutError) || error instanceof StaleAttemptError) throw error;
-    const failure = { code: error.code, message: error.message, hint: error.hint ?? null };
-    spec.failed?.(failure);
-    return { ok: false, error: failure };
+    return { ok: false, error: { code: error.code, message: error.message, hint: error.hint ?? null } };
   } finally {
     await Promise.all(writes);
   }

@@ -71,6 +71,27 @@ export const ensembleResult = z.object({
   weights: z.record(z.string(), finite),
 });
 
+export const layOutCodeResult = z.object({
+  form: z.enum(['FEATURES', 'FITTED', 'PIPELINE']),
+  parts: z.array(z.string()).min(1),
+  sample: z.boolean(),
+});
+
+export const layOutLookResult = z.object({ folder: z.string().regex(/^work\/code\/[\w-]+$/) });
+
+export const checkCodeResult = z.object({
+  columns: z.array(z.object({ name: z.string(), kind: z.enum(['number', 'category']) })),
+  rows: z.int(),
+});
+
+const facts = z.record(z.string(), z.unknown());
+export const describeColumnsResult = z.object({
+  rows: z.int(),
+  columns: z.array(z.looseObject({ id: z.string(), name: z.string(), type: z.enum(COLUMN_TYPES) })),
+  target: facts,
+});
+export type DescribeColumnsResult = z.output<typeof describeColumnsResult>;
+
 export const refitResult = z.object({
   trialId: z.string().nullable(),
   seconds: finite,
@@ -89,7 +110,15 @@ export const evaluateResult = z.object({
   interval: interval.nullable(),
   gap: finite.nullable(),
   warnings: z.array(coded),
-  worstSlices: z.array(z.object({ slice: z.string(), rows: finite, score: finite.nullable() })),
+  worstSlices: z.array(
+    z.object({
+      slice: z.string(),
+      rows: finite,
+      score: finite.nullable(),
+      column: z.string().default(''),
+      how: z.enum(['MISSING', 'RANGE', 'VALUE', '']).default(''),
+    }),
+  ),
   importances: z.array(z.object({ feature: z.string(), mean: finite, low: finite, high: finite })).nullable(),
 });
 export type EvaluateResult = z.output<typeof evaluateResult>;

@@ -35,6 +35,7 @@ export interface TrainingRequest {
   maxTrials?: number;
   goalScore?: number;
   instructions?: string;
+  maxCostUsd?: number;
   ignoreColumns?: readonly string[];
   keepColumns?: readonly string[];
   holdoutFraction?: number;

@@ -76,6 +76,7 @@ function buildProgram(end: (code: ExitCode) => void): Command {
     .option('--group-column <column>', 'keep rows of one value together: new rows will be of new groups')
     .option('--time-column <column>', 'seal the latest rows by this column: new rows will be later ones')
     .option('--instructions <text>', 'what the agents should know about the data')
+    .option('--max-cost <dollars>', 'most that a language model may cost; 0: the playbook alone', number)
     .option('--idempotency-key <key>', 'the same key and input again give the same job')
     .addOption(serverOption())
     .option('--wait', 'stay until the job has ended, showing what happens; Ctrl-C ends it and keeps the best')

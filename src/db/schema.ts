@@ -4,6 +4,7 @@ import type { ArtifactId, BlobKey, DatasetId, JobId } from '../domain/ids.ts';
 import type {
   DatasetColumn,
   Dialect,
+  JobColumn,
   JobFailure,
   JobOptions,
   JobResult,
@@ -96,6 +97,12 @@ const ofJob = () =>
     .notNull()
     .references(() => jobs.id, { onDelete: 'cascade' });
 
+/** What became of each column of the table; apart from the job, which is read far more often than thousands of columns are. */
+export const jobColumns = sqliteTable('job_columns', {
+  jobId: ofJob().primaryKey(),
+  columns: text('columns', { mode: 'json' }).$type<readonly JobColumn[]>().notNull(),
+});
+
 /** The append-only log: `sequence` is 1, 2, 3 … within the job. */
 export const events = sqliteTable(
   'events',
@@ -142,6 +149,7 @@ export const trials = sqliteTable(
     parameters: text('parameters', { mode: 'json' }).$type<Readonly<Record<string, unknown>>>().notNull(),
     isBaseline: integer('is_baseline', { mode: 'boolean' }).notNull(),
     createdAt: time('created_at').notNull(),
+    origin: text('origin').$type<Mind>().notNull().default('PLAYBOOK'),
   },
   (table) => [primaryKey({ columns: [table.jobId, table.id] })],
 );

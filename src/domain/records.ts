@@ -2,6 +2,7 @@ import type { ArtifactId, BlobKey, DatasetId, JobId } from './ids.ts';
 import type {
   AgentRole,
   ArtifactKind,
+  ColumnRole,
   ColumnType,
   Family,
   JobStatus,
@@ -26,6 +27,19 @@ export interface DatasetColumn {
   type: ColumnType | null;
   missing: number | null;
   distinct: number | null;
+}
+
+/** What became of a column in one job. */
+export interface JobColumn {
+  name: string;
+  type: ColumnType;
+  role: ColumnRole;
+  /** How it becomes numbers; null until features are planned, and where it is none. */
+  treatment: string | null;
+  /** Why it has its role, or how its cells are read where that was a choice. */
+  reason: string | null;
+  /** What is to be known of it before the score is believed. */
+  warnings: readonly { code: string; message: string }[];
 }
 
 export interface Dataset {
@@ -61,6 +75,8 @@ export interface JobOptions {
   groupColumn: string | null;
   /** The rows that are latest by this column are sealed. Not together with `groupColumn`. */
   timeColumn: string | null;
+  /** Most US dollars a language model may cost; null: the server's own limit. */
+  maxCostUsd: number | null;
 }
 
 /** Options that jobs of earlier versions were stored without, and what that means. */
@@ -70,6 +86,7 @@ export const LATER_OPTIONS = {
   holdoutFraction: null,
   groupColumn: null,
   timeColumn: null,
+  maxCostUsd: null,
 } as const satisfies Partial<JobOptions>;
 
 export interface Interval {
@@ -85,6 +102,10 @@ export interface JobResult {
   baselineScore: number;
   bestTrialId: string;
   summary: string;
+  /** Of a job with a language model: the best validation score of the playbook's own trials; null until there is one. */
+  playbookScore?: number | null;
+  /** How much better than that the best trial is, in the metric's units; 0 where the best is the playbook's own. */
+  lift?: number | null;
 }
 
 export interface JobFailure {
@@ -94,12 +115,21 @@ export interface JobFailure {
   stage: Stage | null;
 }
 
-export interface JobUsage {
+/** What one agent has used of a language model. */
+export interface AgentUsage {
+  /** Calls that were answered. */
   modelCalls: number;
   inputTokens: number;
+  /** Of `inputTokens`, those read from the model's cache. */
+  cachedInputTokens: number;
   outputTokens: number;
   estimatedCostUsd: number;
+}
+
+export interface JobUsage extends AgentUsage {
   sandboxSeconds: number;
+  /** Who used it; the playbook uses nothing. */
+  agents: Partial<Record<AgentRole, AgentUsage>>;
 }
 
 export interface Job {
@@ -136,6 +166,8 @@ export interface Trial {
   name: string;
   family: Family;
   agent: AgentRole;
+  /** Whose idea it was; an ensemble with a language model's trial in it is the model's. */
+  origin: Mind;
   score: number;
   foldScores: readonly number[];
   fitSeconds: number;

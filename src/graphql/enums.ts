@@ -1,6 +1,7 @@
 import type {
   AgentRole,
   ArtifactKind,
+  ColumnRole,
   ColumnType,
   Family,
   JobStatus,
@@ -148,6 +149,16 @@ export const ColumnTypeEnum = builder.enumType('ColumnType', {
   }),
 });
 
+export const ColumnRoleEnum = builder.enumType('ColumnRole', {
+  description: 'What a column is to a job.',
+  values: values<ColumnRole>({
+    FEATURE: 'Models learn from it.',
+    TARGET: 'It is predicted.',
+    IGNORED: 'Left out as asked: by `ignoreColumns`, or as the column of groups.',
+    DROPPED: 'Left out by the toolkit; `reason` says why. `keepColumns` takes it in where that can be.',
+  }),
+});
+
 export const FamilyEnum = builder.enumType('Family', {
   description: 'A kind of model.',
   values: values<Family>({
@@ -160,6 +171,7 @@ export const FamilyEnum = builder.enumType('Family', {
     KNN: 'Nearest neighbours.',
     MLP: 'A small neural network.',
     KERNEL: 'Ridge regression, or its classifier, with a Gaussian kernel.',
+    CODE: 'A pipeline of its own that an agent wrote.',
     ENSEMBLE: 'A weighted combination of other trials.',
   }),
 });

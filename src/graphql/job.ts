@@ -14,28 +14,18 @@ import {
 } from './enums.ts';
 import { JobEventInterface } from './event.ts';
 import { encodeGlobalId, parseId } from './global-id.ts';
+import { JobColumn } from './job-column.ts';
 import { badArgument, checkLimit, connectionComplexity, toConnection, toPageRequest } from './page.ts';
 import { ArtifactRef, DatasetRef, JobRef, TrialRef } from './refs.ts';
 import { TrainingResult } from './training-result.ts';
 import { toTrialShape } from './trial.ts';
+import { Usage } from './usage.ts';
 import { WebhookRef } from './webhook.ts';
 
 const MAX_EVENTS = 1_000;
 const DEFAULT_EVENTS = 100;
 const MAX_LEADERBOARD = 1_000;
-
-const Usage = builder.objectRef<records.JobUsage>('Usage').implement({
-  description: 'What the job has used so far.',
-  fields: (t) => ({
-    modelCalls: t.exposeInt('modelCalls', { description: 'Calls to a language model.' }),
-    inputTokens: t.exposeInt('inputTokens', { description: 'Tokens sent to it.' }),
-    outputTokens: t.exposeInt('outputTokens', { description: 'Tokens it answered with.' }),
-    estimatedCostUsd: t.exposeFloat('estimatedCostUsd', {
-      description: 'What they cost by list price, in US dollars.',
-    }),
-    sandboxSeconds: t.exposeFloat('sandboxSeconds', { description: 'Seconds of work in the sandbox.' }),
-  }),
-});
+const TYPICAL_COLUMNS = 50;
 
 const Failure = builder.objectRef<records.JobFailure>('Failure').implement({
   description: 'Why a job failed.',
@@ -127,10 +117,22 @@ builder.node(JobRef, {
       nullable: true,
       resolve: ({ options }) => options.timeColumn,
     }),
+    maxCostUsd: t.float({
+      description: "Most US dollars its language model may cost; null: the server's own limit.",
+      nullable: true,
+      resolve: ({ options }) => options.maxCostUsd,
+    }),
     dataset: t.field({
       type: DatasetRef,
       description: 'The table it trains on.',
       resolve: ({ datasetId }, _args, { datasetLoader }) => datasetLoader.load(datasetId),
+    }),
+    columns: t.field({
+      type: [JobColumn],
+      description:
+        'What became of each column of the table, in the order of the file; none until it is profiled.',
+      complexity: { field: 1, multiplier: TYPICAL_COLUMNS },
+      resolve: async ({ id }, _args, { jobs }) => [...(await jobs.columns(id))],
     }),
     mind: t.expose('mind', { type: MindEnum, description: "Who sits in the agents' seats." }),
     sandbox: t.expose('sandbox', {

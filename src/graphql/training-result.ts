@@ -34,6 +34,18 @@ export const TrainingResult = builder
       baselineScore: t.exposeFloat('baselineScore', {
         description: 'What predicting the prior or the median scores.',
       }),
+      playbookScore: t.float({
+        description:
+          "Of a job that a language model leads: the best cross-validated score of the playbook's own trials, which run beside the model's. Null otherwise.",
+        nullable: true,
+        resolve: ({ playbookScore }) => playbookScore ?? null,
+      }),
+      lift: t.float({
+        description:
+          "How much better than `playbookScore` the best trial is, in the metric's units; never negative: 0 where the best is the playbook's own.",
+        nullable: true,
+        resolve: ({ lift }) => lift ?? null,
+      }),
       bestTrial: t.field({
         type: TrialRef,
         description: 'The model that scored it.',

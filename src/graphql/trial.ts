@@ -1,6 +1,6 @@
 import type * as records from '../domain/records.ts';
 import { builder } from './builder.ts';
-import { AgentEnum } from './enums.ts';
+import { AgentEnum, MindEnum } from './enums.ts';
 import { TrialRef, type TrialShape } from './refs.ts';
 
 /** Trial ids are only unique within their job; the client's cache needs more. */
@@ -22,6 +22,10 @@ builder.objectType(TrialRef, {
     // The contract says String; the values are the words of the Family vocabulary.
     family: t.exposeString('family', { description: 'Kind of model: one of the values of `Family`.' }),
     agent: t.expose('agent', { type: AgentEnum, description: 'Who tried it.' }),
+    origin: t.expose('origin', {
+      type: MindEnum,
+      description: "Whose idea it was. An ensemble with a language model's trial in it is the model's.",
+    }),
     score: t.exposeFloat('score', { description: "Validation score in the job's metric." }),
     foldScores: t.floatList({
       description: 'The score of each fold.',

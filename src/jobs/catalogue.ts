@@ -1,8 +1,8 @@
 import { and, asc, desc, eq, inArray, type SQL, sql } from 'drizzle-orm';
 import type { Queries } from '../db/client.ts';
-import { artifacts, datasets, jobs, trials } from '../db/schema.ts';
+import { artifacts, datasets, jobColumns, jobs, trials } from '../db/schema.ts';
 import type { ArtifactId, DatasetId, JobId } from '../domain/ids.ts';
-import type { Artifact, Dataset, Job, Trial } from '../domain/records.ts';
+import type { Artifact, Dataset, Job, JobColumn, Trial } from '../domain/records.ts';
 import { type ArtifactKind, isLowerBetter, type JobStatus, type Task } from '../domain/vocabulary.ts';
 import { type Page, type PageRequest, selectPage } from './pagination.ts';
 import { toArtifact, toDataset, toJob, toTrial } from './rows.ts';
@@ -88,6 +88,12 @@ export async function findDatasets(
     .where(inArray(datasets.id, [...ids]));
   const byId = new Map(rows.map((row) => [row.id, toDataset(row)]));
   return ids.map((id) => byId.get(id) ?? null);
+}
+
+/** In the order of the file; none before the table is profiled. */
+export async function findJobColumns(db: Queries, id: JobId): Promise<readonly JobColumn[]> {
+  const rows = await db.select().from(jobColumns).where(eq(jobColumns.jobId, id));
+  return rows[0]?.columns ?? [];
 }
 
 /** Best first by the job's metric; of equal scores the earlier trial is ahead. */

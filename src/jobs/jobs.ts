@@ -3,13 +3,14 @@ import { artifacts } from '../db/schema.ts';
 import { JobNotFoundError, JobStateError } from '../domain/errors.ts';
 import type { JobEvent } from '../domain/events.ts';
 import type { ArtifactId, BlobKey, DatasetId, JobId } from '../domain/ids.ts';
-import type { Artifact, Dataset, Job, Trial } from '../domain/records.ts';
+import type { Artifact, Dataset, Job, JobColumn, Trial } from '../domain/records.ts';
 import { type ArtifactKind, isTerminal } from '../domain/vocabulary.ts';
 import type { Webhook } from '../domain/webhooks.ts';
 import { cancelJob } from './cancel.ts';
 import {
   findArtifact,
   findDatasets,
+  findJobColumns,
   findLeaderboard,
   findTrial,
   type JobFilter,
@@ -143,6 +144,11 @@ export class Jobs {
   /** Who is told of the job's end and how that goes; null: nobody. */
   webhook(id: JobId): Promise<Webhook | null> {
     return findWebhook(this.#store.read, id);
+  }
+
+  /** What became of each column in this job, in the order of the file; none before the table is profiled. */
+  columns(id: JobId): Promise<readonly JobColumn[]> {
+    return findJobColumns(this.#store.read, id);
   }
 
   /** Best first by validation score; the baseline is in it. */

@@ -8,12 +8,12 @@ import { DatasetNotFoundError, InvalidOptionsError, QuotaExceededError } from '.
 import type { DatasetId, JobId } from '../domain/ids.ts';
 import { newJobId } from '../domain/ids.ts';
 import { type Dataset, type Job, type JobOptions, LATER_OPTIONS } from '../domain/records.ts';
+import { NO_USAGE } from '../domain/usage.ts';
 import type { Mind, SandboxKind } from '../domain/vocabulary.ts';
 import type { NewWebhook } from '../domain/webhooks.ts';
 import { traceParent } from '../telemetry/spans.ts';
 import { statusChanged } from './claim.ts';
 import { own } from './leftovers.ts';
-import { NO_USAGE } from './recorder.ts';
 import { toDataset, toJob } from './rows.ts';
 import { findDataset, type JobStore } from './store.ts';
 import { insertWebhook } from './webhooks.ts';

@@ -1,9 +1,10 @@
 import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
+import { SproutError } from '../domain/errors.ts';
 import type { Launch } from './local-process.ts';
 import type { PythonEnvironment } from './python-interpreter.ts';
-import type { SandboxCommand } from './sandbox.ts';
+import type { SandboxCommand, UntrustedView } from './sandbox.ts';
 
 /** The programs a contained process is started with, as found on this machine. */
 export interface Bubblewrap {
@@ -172,7 +173,8 @@ function writableMemory(path: string, bytes: number): string[] {
   return ['--perms', '1777', '--size', String(bytes), '--tmpfs', path];
 }
 
-function jobFolder(folder: string, untrusted: boolean): string[] {
+function jobFolder(folder: string, untrusted: boolean | UntrustedView): string[] {
+  if (typeof untrusted === 'object') return view(folder, untrusted);
   const bind = (how: '--bind' | '--ro-bind', name: string) => [how, join(folder, name), `${JOB}/${name}`];
   return [
     '--perms',
@@ -186,6 +188,35 @@ function jobFolder(folder: string, untrusted: boolean): string[] {
       : [...bind('--ro-bind', 'input'), ...bind('--bind', 'sealed'), ...bind('--bind', 'out')]),
   ];
 }
+
+/** Nothing but the view, below folders that are empty otherwise. Readers of scratch/ follow no links: see `job-folder.ts`. */
+function view(folder: string, { reads, writes }: UntrustedView): string[] {
+  const binds: [how: string, path: string][] = [
+    ...reads.map((path): [string, string] => ['--ro-bind', inside(path, 'work')]),
+    ['--bind', inside(writes, 'scratch')],
+  ];
+  const parents = new Set(binds.flatMap(([, path]) => parentsOf(path)));
+  return [
+    ...['', ...[...parents].sort()].flatMap((path) => ['--perms', '0755', '--dir', join(JOB, path)]),
+    ...binds.flatMap(([how, path]) => [how, join(folder, path), `${JOB}/${path}`]),
+  ];
+}
+
+/** The path itself, where it stays below `top` by plain names. */
+function inside(path: string, top: string): string {
+  if (/^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-][A-Za-z0-9._-]*)+$/.test(path) && path.startsWith(`${top}/`))
+    return path;
+  throw new SproutError('SANDBOX_PATH_REFUSED', `"${path}" can't be shown to untrusted code.`, {
+    hint: `Name a path below ${top}/.`,
+  });
+}
+
+/** `a` and `a/b` of `a/b/c`. */
+const parentsOf = (path: string): string[] =>
+  path
+    .split('/')
+    .slice(0, -1)
+    .map((_, index, names) => names.slice(0, index + 1).join('/'));
 
 function dropRoot(setpriv: string, uid: number): string[] {
   return [

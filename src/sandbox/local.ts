@@ -160,6 +160,7 @@ class LocalSandbox implements Sandbox {
   readonly kind = 'LOCAL';
   readonly id: string;
   readonly containment: Containment;
+  readonly views?: true;
   readonly #parts: LocalSandboxParts;
   readonly #running = new Set<SandboxProcess>();
   #closed = false;
@@ -167,6 +168,7 @@ class LocalSandbox implements Sandbox {
   constructor(parts: LocalSandboxParts) {
     this.id = parts.id;
     this.containment = parts.tools === null ? 'process' : 'contained';
+    if (this.containment === 'contained') this.views = true;
     this.#parts = parts;
   }
 

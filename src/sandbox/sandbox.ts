@@ -19,6 +19,8 @@ export interface Sandbox {
   readonly kind: SandboxKind;
   /** `contained`: agent-written code may run here. `process`: only our own toolkit may. */
   readonly containment: Containment;
+  /** True where a process can be held to an `UntrustedView`; one that gets a view elsewhere is not started. */
+  readonly views?: true;
   /** Starts a process. Rejects with SANDBOX_UNCONTAINED when `untrusted` code is asked of a sandbox that can't hold it. */
   start(command: SandboxCommand): Promise<SandboxProcess>;
   /**
@@ -44,8 +46,8 @@ export interface SandboxCommand {
   /** What to run: `python` is the toolkit's interpreter, another bare name is looked up beside it, then in the system. */
   argv: readonly [string, ...string[]];
   env?: Readonly<Record<string, string>>;
-  /** True for code no engineer of ours wrote: see the folders above for what it gets. */
-  untrusted?: boolean;
+  /** For code no engineer of ours wrote: true: see the folders above for what it gets; a view: less than that. */
+  untrusted?: boolean | UntrustedView;
   limits: ProcessLimits;
   signal?: AbortSignal;
   /**
@@ -53,6 +55,17 @@ export interface SandboxCommand {
    * all but its last. Must not throw.
    */
   onLine(stream: 'stdout' | 'stderr', line: string, continues: boolean): void;
+}
+
+/**
+ * The only parts of the job's folder that a process sees, at the same paths as ever. What one fold of a trial learns from is what
+ * another is scored on, so the processes of two folds must neither see nor leave each other anything.
+ */
+export interface UntrustedView {
+  /** Files and folders below work/, read-only. They exist. */
+  reads: readonly string[];
+  /** A folder below scratch/. It exists. */
+  writes: string;
 }
 
 export interface ProcessLimits {

@@ -7,6 +7,8 @@ const trial = (over: Partial<BoardTrial>): BoardTrial => ({
   name: 'A',
   family: 'LIGHTGBM',
   agent: 'SUB_TRAINER',
+  origin: 'PLAYBOOK',
+  codes: [],
   score: 1,
   foldScores: [],
   fitSeconds: 1,

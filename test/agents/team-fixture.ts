@@ -1,8 +1,10 @@
 import { Readable } from 'node:stream';
 import type { ModelProvider } from '@openai/agents-core';
+import type { TakeSeats } from '../../src/agents/seats.ts';
 import { runTeam, type StopReason, type TeamContext } from '../../src/agents/team.ts';
 import type { BlobKey, DatasetId, JobId } from '../../src/domain/ids.ts';
 import type { Dataset, Job, JobOptions } from '../../src/domain/records.ts';
+import { NO_USAGE } from '../../src/domain/usage.ts';
 import type { Toolkit } from '../../src/sandbox/toolkit.ts';
 import { MemoryRecorder, MemoryStore } from './memory-recorder.ts';
 
@@ -37,6 +39,7 @@ export function jobWith(options: Partial<JobOptions> = {}): Job {
       holdoutFraction: null,
       groupColumn: null,
       timeColumn: null,
+      maxCostUsd: null,
       ...options,
     },
     status: 'RUNNING',
@@ -52,7 +55,7 @@ export function jobWith(options: Partial<JobOptions> = {}): Job {
     cancelRequestedAt: null,
     result: null,
     failure: null,
-    usage: { modelCalls: 0, inputTokens: 0, outputTokens: 0, estimatedCostUsd: 0, sandboxSeconds: 0 },
+    usage: NO_USAGE,
     retryOf: null,
     createdAt: new Date(0),
     startedAt: new Date(0),
@@ -66,7 +69,7 @@ export interface Attempt {
   options?: Partial<JobOptions>;
   cpus?: number;
   elapsedMs?: () => number;
-  seats?: ModelProvider;
+  seats?: ModelProvider | TakeSeats;
   /** Pulls the plug after this many more journal entries. */
   dieAfter?: number;
 }
@@ -76,6 +79,8 @@ export function startTeam(attempt: Attempt): {
   store: MemoryStore;
   done: Promise<void>;
   stop(reason: StopReason): void;
+  /** The hard stop, as when the server ends. */
+  pull(): void;
 } {
   const store = attempt.store ?? new MemoryStore();
   const plug = new AbortController();
@@ -84,11 +89,12 @@ export function startTeam(attempt: Attempt): {
   let left = attempt.dieAfter ?? Number.POSITIVE_INFINITY;
   const recorder = new MemoryRecorder(store, () => {
     left -= 1;
-    if (left === 0) plug.abort(new DOMException('the plug is pulled', 'AbortError'));
+    if (left === 0) pull();
   });
+  const pull = (): void => plug.abort(new DOMException('the plug is pulled', 'AbortError'));
   const startedAt = performance.now();
   const context: TeamContext = {
-    job: jobWith(attempt.options),
+    job: { ...jobWith(attempt.options), usage: store.usage },
     dataset,
     recorder,
     signal: plug.signal,
@@ -104,6 +110,7 @@ export function startTeam(attempt: Attempt): {
   return {
     store,
     done: runTeam(context, attempt.seats),
+    pull,
     stop(why) {
       reason = why;
       soft.abort();

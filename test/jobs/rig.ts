@@ -134,6 +134,7 @@ export const jobOptions = (changes: Partial<JobOptions> = {}): JobOptions => ({
   holdoutFraction: null,
   groupColumn: null,
   timeColumn: null,
+  maxCostUsd: null,
   ...changes,
 });
 

@@ -10,7 +10,10 @@ from typing import Any
 from .wire import ToolkitError, emit
 
 _RESULT, _BUG, _CODED_ERROR = 0, 1, 2
-COMMANDS = ("profile", "split", "prepare", "train", "ensemble", "evaluate", "refit", "report")
+COMMANDS = (
+    "profile", "split", "prepare", "describe_columns", "lay_out_code", "lay_out_look", "check_code", "train", "ensemble", "evaluate",
+    "refit", "report",
+)  # fmt: skip
 
 
 def serve(name: str, read_request: Callable[[], str]) -> int:
@@ -23,6 +26,8 @@ def serve(name: str, read_request: Callable[[], str]) -> int:
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     warnings.filterwarnings("ignore", module=r"sklearn\.")
     try:
+        # Whatever a model says it needs, its code runs in the untrusted sandbox or not at all.
+        importlib.import_module(".agent_code.model", __package__).never_in_place()
         if name not in COMMANDS:
             raise ToolkitError("COMMAND_UNKNOWN", f"there is no command {name!r}", f"Use one of {', '.join(COMMANDS)}.")
         result = command(name)(_parse(read_request()))

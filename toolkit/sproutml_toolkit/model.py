@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from . import __version__, workspace
+from .agent_code.model import codes_of
 from .calibration import sharpened
 from .columns import ColumnType, as_written, typed
 from .label_rule import rule_of, threshold, weighed
@@ -170,6 +171,7 @@ def describe(model: FittedModel) -> dict[str, Any]:
         "columns": model.required_columns,
         "weights": [weight for weight, _ in model.members],
         "createdWith": model.created_with,
+        "agentCode": sorted(codes_of([member for _, member in model.members])),
     }
 
 

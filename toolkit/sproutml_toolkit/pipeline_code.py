@@ -4,6 +4,7 @@ from string import Template
 from typing import Any
 
 from . import workspace
+from .agent_code.layout import read_source
 from .metrics import metric_of
 from .wire import finite
 
@@ -22,7 +23,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from sproutml_toolkit import prepare, profile, split, train, wire, workspace
+from sproutml_toolkit import prepare, profile, split, train, wire, workspace$code_import
 from sproutml_toolkit.ensemble import assemble
 from sproutml_toolkit.label_rule import weighed_oof
 from sproutml_toolkit.metrics import score
@@ -48,7 +49,8 @@ WEIGHTS = $weights
 
 def cross_validate(name: str) -> float:
     """Train one model of MODELS on every fold; return its out-of-fold score."""
-    return train.run({"trialId": name, **MODELS[name], "timeLimitSeconds": None})["score"]
+    request = $request
+    return train.run({"trialId": name, **request, "timeLimitSeconds": None})["score"]
 
 
 def main() -> None:
@@ -110,6 +112,7 @@ def pipeline_code(trial_id: str, job_name: str) -> str:
     names = _names(members)
     models = {names[member]: _request(found) for member, found in members.items()}
     dialect = {key: value for key, value in (asked.get("input") or {}).items() if key != "path"}
+    coded = any("source" in model for model in models.values())
     limited = any((found.get("request") or {}).get("timeLimitSeconds") for found in members.values())
     return _SCRIPT.substitute(
         metric=described["metric"],
@@ -122,13 +125,20 @@ def pipeline_code(trial_id: str, job_name: str) -> str:
         profile=_literal({key: asked.get(key) for key in _OF_PROFILE if key in asked}),
         split=_literal(workspace.load_json(workspace.SPLIT)["request"]),
         models=_literal(models),
+        code_import="\nfrom sproutml_toolkit.agent_code.again import with_answers" if coded else "",
+        request=_CODED if coded else "MODELS[name]",
         weights=_literal({names[member]: weight for member, weight in weights.items()}),
     )
 
 
+#: Models with a `source` run Python that a language model wrote: read it below before you run this.
+_CODED = 'with_answers(name, MODELS[name]) if "source" in MODELS[name] else MODELS[name]  # runs the source: read it first'
+
+
 def _request(result: dict[str, Any]) -> dict[str, Any]:
     asked = result.get("request") or {}
-    return {
+    code = asked.get("code")
+    return ({"source": read_source(code["id"]), "drop": code.get("drop") or []} if code else {}) | {
         "family": result["family"],
         "params": asked.get("params") or {},
         "seed": asked.get("seed") or 0,

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from . import workspace
+from .agent_code.model import codes_of
 from .columns import ColumnType
 from .model import load_model
 from .table import is_missing, read_table
@@ -39,6 +40,12 @@ def main(arguments: list[str]) -> int:
 def predict(model_path: Path, input_path: Path, output_path: Path | None) -> None:
     """Write the input's rows with `prediction` and, for classification, `probability_<class>` columns added."""
     model = load_model(model_path)
+    for code in codes_of([member for _, member in model.members]).values():
+        print(
+            f"note: this model runs Python that a language model wrote ({code.id}, {len(code.source.splitlines())} lines), with your "
+            "rights and on your data: read it in the job's report or CODE artifacts first",
+            file=sys.stderr,
+        )
     delimiter, encoding, compression = sniff(input_path)
     raw = read_table(input_path, delimiter, encoding, compression)
     X = model.read_raw(raw, delimiter)

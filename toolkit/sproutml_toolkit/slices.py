@@ -18,11 +18,14 @@ _LEVEL = 0.99  # many groups are looked at: each must be surer than the usual 95
 
 @dataclass(frozen=True)
 class Slice:
-    """`slice` in words ("Age 22 to 30"), its rows and the metric's own value on them."""
+    """`slice` in words ("Age 22 to 30"), its rows and the metric's own value on them; its column, and `how` it is cut from
+    it: MISSING, RANGE or VALUE."""
 
     slice: str
     rows: int
     score: float
+    column: str = ""
+    how: str = ""
 
 
 def worst_slices(metric: str, X: pd.DataFrame, y: np.ndarray, scores: np.ndarray, seed: int, most: int = 5) -> list[Slice]:
@@ -37,41 +40,41 @@ def worst_slices(metric: str, X: pd.DataFrame, y: np.ndarray, scores: np.ndarray
     fewest = max(20, int(np.ceil(len(y) * 0.02)))
     direction = 1 if is_lower_better(metric) else -1
     overall = score(metric, y, scores)
-    found: list[tuple[float, float, str, np.ndarray]] = []
+    found: list[tuple[float, float, str, np.ndarray, str, str]] = []
     for name in X.columns[:_MOST_COLUMNS]:
-        for words, member in _groups(str(name), X[name]):
+        for how, words, member in _groups(str(name), X[name]):
             support = int(member.sum())
             if not fewest <= support <= len(y) - fewest:
                 continue
             value = score(metric, y[member], scores[member])
             shortfall = (value - overall) * direction
             if np.isfinite(shortfall) and shortfall > 0:
-                found.append((shortfall, value, words, member))
+                found.append((shortfall, value, words, member, str(name), how))
     found.sort(key=lambda entry: -entry[0] * np.sqrt(entry[3].sum()))
 
     kept: list[tuple[float, Slice, np.ndarray]] = []
-    for shortfall, value, words, member in found[:_CANDIDATES]:
+    for shortfall, value, words, member, column, how in found[:_CANDIDATES]:
         if any(_mostly_same(member, other) for _, _, other in kept):
             continue
         spread = bootstrap.interval(metric, y[member], scores[member], seed, resamples=200, level=_LEVEL)
         if spread is not None and (spread.low > overall if direction == 1 else spread.high < overall):
-            kept.append((shortfall, Slice(words, int(member.sum()), value), member))
+            kept.append((shortfall, Slice(words, int(member.sum()), value, column, how), member))
     kept.sort(key=lambda entry: -entry[0])
     return [entry[1] for entry in kept[:most]]
 
 
-def _groups(name: str, column: pd.Series) -> Iterator[tuple[str, np.ndarray]]:
+def _groups(name: str, column: pd.Series) -> Iterator[tuple[str, str, np.ndarray]]:
     missing = column.isna().to_numpy()
     if missing.any():
-        yield f"{name} is missing", missing
+        yield "MISSING", f"{name} is missing", missing
     known = column[~missing]
     if known.empty:
         return
     if pd.api.types.is_datetime64_any_dtype(column) or (pd.api.types.is_numeric_dtype(column) and known.nunique() > _MOST_VALUES):
-        yield from _ranges(name, column)
+        yield from (("RANGE", words, member) for words, member in _ranges(name, column))
         return
     for value in known.value_counts().index[:_MOST_VALUES]:
-        yield f"{name} = {_short(value)}", (column == value).to_numpy(dtype=bool, na_value=False)
+        yield "VALUE", f"{name} = {_short(value)}", (column == value).to_numpy(dtype=bool, na_value=False)
 
 
 def _ranges(name: str, column: pd.Series) -> Iterator[tuple[str, np.ndarray]]:

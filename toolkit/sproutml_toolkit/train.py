@@ -11,6 +11,9 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from . import texts, workspace
+from .agent_code.model import CodedFold, PipelineFold
+from .agent_code.source import PIPELINE
+from .agent_code.trial import CodedTrial, read_trial, refuse_memorised
 from .adjustment import Adjustment, find_adjustment
 from .calibration import SharpenedModel, find_sharpening
 from .families import baseline, family
@@ -33,7 +36,7 @@ _FITTING_SHARE, _FIRST_FITTING_SHARE = 0.9, 0.8
 class BaggedModel:
     """The fold models of a trial; predicts their mean, values adjusted."""
 
-    members: list[FoldModel]
+    members: list[FoldModel | CodedFold | PipelineFold]
     adjustment: Adjustment = Adjustment()
 
     def predict_scores(self, X: pd.DataFrame) -> np.ndarray:
@@ -55,7 +58,7 @@ def _cores() -> int:
 class _FoldOutcome:
     number: int
     rows: np.ndarray
-    model: FoldModel
+    model: FoldModel | CodedFold | PipelineFold
     scores: np.ndarray
     parameters: dict[str, Any]
     notes: list[str]
@@ -67,8 +70,10 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     """Serve a `train` request: see PROTOCOL.md."""
     trial_id = request["trialId"]
     workspace.trial_folder(trial_id)
-    module = family(request["family"])
-    parameters = parameters_of(request["family"], request.get("params") or {})
+    coded = read_trial(request["code"]) if request.get("code") else None
+    is_pipeline = coded is not None and coded.code.form == PIPELINE
+    module = None if is_pipeline else family(request["family"])
+    parameters = {} if is_pipeline else parameters_of(request["family"], request.get("params") or {})
     threads = max(int(request.get("threads") or 1), 1)
     limit = request.get("timeLimitSeconds")
     profile, plan = workspace.load_profile(), workspace.load_plan()
@@ -79,12 +84,17 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     base = Fold(
         X_train=train.X, y_train=train.y, X_valid=train.X, y_valid=train.y,
         task=profile["task"], metric=metric_of(profile), n_classes=len(classes) if classes else 0,
-        features=plan["features"], seed=int(request.get("seed") or 0), threads=threads, most_rows=request.get("mostRows"),
+        features=plan["features"] if coded is None else coded.features(plan["features"]), seed=int(request.get("seed") or 0), threads=threads, most_rows=request.get("mostRows"),
         pace=Pace(GUARD_SLACK if request.get("timeIsGuard") else 1.0),
     )  # fmt: skip
     started = time.monotonic()
-    outcomes = _cross_validate(module, parameters, train, folds, base, limit, bool(request.get("timeIsGuard")))
+    if is_pipeline:
+        outcomes = _of_pipeline(coded)
+    else:
+        outcomes = _cross_validate(module, parameters, train, folds, base, limit, bool(request.get("timeIsGuard")), coded)
     fit_seconds = time.monotonic() - started
+    if coded is not None:
+        fit_seconds += sum(part.fit_seconds for part in coded.parts.values())
 
     oof = np.empty((len(train), len(classes)) if classes else len(train))
     for outcome in outcomes:
@@ -96,6 +106,10 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     metric = metric_of(profile)
     model: BaggedModel | SharpenedModel = BaggedModel([outcome.model for outcome in outcomes])
     notes = {note for outcome in outcomes for note in outcome.notes}
+    if coded is not None and coded.code.made:
+        notes.add(f"columns made by agent-written code: {', '.join(coded.code.made)}")
+    if coded is not None and coded.dropped:
+        notes.add(f"columns left out: {', '.join(coded.dropped)}")
     if module is not baseline and not classes:
         adjustment, oof = find_adjustment(metric, train.y, oof, folds)
         if adjustment != Adjustment():
@@ -111,6 +125,8 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         notes.add(rule.note([str(entry["label"]) for entry in classes]))
     decisive = weighed_oof(rule, oof, folds)
     fold_scores = [score(metric, train.y[outcome.rows], decisive[outcome.rows]) for outcome in outcomes]
+    if coded is not None and request["code"].get("looked") and not (profile.get("request") or {}).get("timeColumn"):
+        refuse_memorised(metric, fold_scores)
     result = {
         "trialId": trial_id,
         "family": request["family"],
@@ -148,6 +164,7 @@ def _cross_validate(
     base: Fold,
     limit: float | None,
     repeatable: bool,
+    coded: CodedTrial | None,
 ) -> list[_FoldOutcome]:
     numbers = [int(number) for number in np.unique(folds)]
     workers = min(base.threads, len(numbers)) if repeatable or len(train) <= _SIDE_BY_SIDE_ROWS else 1
@@ -168,7 +185,7 @@ def _cross_validate(
                 last = max(outcome.fit_seconds + outcome.predict_seconds for outcome in list(outcomes.values()))
                 most_rows = fewer_rows(most_rows, len(train) * (len(numbers) - 1) // len(numbers), last, left / turns)
         fold = replace(base, threads=inner, deadline=deadline, most_rows=most_rows)
-        return _fit_fold(module, parameters, train, folds == number, fold, number)
+        return _fit_fold(module, parameters, train, folds == number, fold, number, coded)
 
     # BLAS adds in another order with other threads, and then the same trial scores differently on another number of cores.
     with threadpool_limits({"openmp": inner, "blas": 1}), ThreadPoolExecutor(workers) as pool:
@@ -200,9 +217,20 @@ def _check_pace(module: Any, limit: float | None, elapsed: float, done: int, fol
         )
 
 
+def _of_pipeline(coded: CodedTrial) -> list[_FoldOutcome]:
+    """What the code's own models answered for the rows their folds held out."""
+    return [
+        _FoldOutcome(number, part.rows, PipelineFold(coded.code, number), part.made, {}, [], part.fit_seconds, part.answer_seconds)
+        for number, part in sorted(coded.parts.items())
+    ]
+
+
 def _fit_fold(
-    module: Any, parameters: dict[str, Any], train: workspace.Table, held: np.ndarray, base: Fold, number: int
-) -> _FoldOutcome:
+    module: Any, parameters: dict[str, Any], train: workspace.Table, held: np.ndarray, base: Fold, number: int,
+    coded: CodedTrial | None,
+) -> _FoldOutcome:  # fmt: skip
+    if coded is not None and coded.code.made:
+        train = coded.table(train, number)
     rows = np.flatnonzero(held)
     X_valid = train.X.iloc[rows]
     started = time.monotonic()
@@ -210,7 +238,8 @@ def _fit_fold(
     ended = time.monotonic()
     scores = fitted.model.predict_scores(X_valid)
     finished = time.monotonic()
-    return _FoldOutcome(number, rows, fitted.model, scores, fitted.parameters, fitted.notes, ended - started, finished - ended)
+    model = CodedFold(coded.code, number, fitted.model) if coded is not None and coded.code.made else fitted.model
+    return _FoldOutcome(number, rows, model, scores, fitted.parameters, fitted.notes, ended - started, finished - ended)
 
 
 def _effective(outcomes: list[_FoldOutcome]) -> dict[str, Any]:

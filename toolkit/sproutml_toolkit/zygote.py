@@ -41,7 +41,7 @@ _LIBRARIES = (
     "catboost",
     "threadpoolctl",
 )
-_OURS = ("profile", "split", "prepare", "train", "ensemble", "model")
+_OURS = ("agent_code.model", "profile", "split", "prepare", "train", "ensemble", "model")
 # What only the job's end needs. It is imported once the first models are there, for it would keep them waiting.
 _LATER = ("evaluate", "report")
 _FIRST_COMMANDS = 6

@@ -2,6 +2,9 @@ import { createHash } from 'node:crypto';
 import { type Model, type ModelRequest, type ModelResponse, Usage } from '@openai/agents-core';
 import { type Playbook, readView } from './view.ts';
 
+/** Whether a call was made by a playbook: no language model's server names calls like this. */
+export const isPlaybookCall = (callId: string): boolean => /^[0-9a-f]{16}-\d+$/.test(callId);
+
 /** A playbook behind the SDK's model interface: it answers every request with tool calls, at no cost and without a wire. */
 export class PlaybookModel implements Model {
   readonly #playbook: Playbook;

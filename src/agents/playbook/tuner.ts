@@ -108,7 +108,7 @@ function strongest(board: readonly Entry[], dearest: number): Entry[] {
   return [...bestOfFamily.values()].slice(0, FAMILIES_PER_ROUND);
 }
 
-const NAMES: Readonly<Record<Exclude<Family, 'ENSEMBLE'>, string>> = {
+const NAMES: Readonly<Record<Exclude<Family, 'ENSEMBLE' | 'CODE'>, string>> = {
   BASELINE: 'Baseline',
   LIGHTGBM: 'LightGBM',
   CATBOOST: 'CatBoost',
@@ -121,7 +121,7 @@ const NAMES: Readonly<Record<Exclude<Family, 'ENSEMBLE'>, string>> = {
 };
 
 function asTrial(family: Family, parameters: Parameters, number: string): TrialRequest {
-  if (family === 'ENSEMBLE') throw new Error('Ensembles are built by the evaluator, not tuned.');
+  if (family === 'ENSEMBLE' || family === 'CODE') throw new Error(`${family} has no parameters to tune.`);
   return {
     name: `${NAMES[family]} (tuned ${number})`,
     family,

@@ -1,33 +1,56 @@
 import { z } from 'zod';
 import { delegateTool } from '../delegate.ts';
+import { MASTER_TRAINER, MODEL_MAKER } from '../prompts/training.ts';
+import { readIdeas, writeFeatures, writePipeline } from '../tools/code.ts';
+import { readColumns, readSlices, runPython } from '../tools/looking.ts';
 import { readBrief, readLeaderboard, standing } from '../tools/reading.ts';
 import { trialShape } from '../tools/training.ts';
-import { seat } from './agent.ts';
-import { subTrainer } from './sub-trainer.ts';
+import { type Keeper, seat } from './agent.ts';
+import { subTrainerSeat } from './sub-trainer.ts';
 
-const delegateTrials = delegateTool({
-  name: 'delegate_trials',
-  description:
-    'Hands a list of configurations to a sub-trainer. Call it several times in one turn: sub-trainers work side by side.',
-  parameters: {
-    group: z.string(),
-    trials: z.array(z.object(trialShape)),
-    together: z
-      .boolean()
-      .describe('True: all get in line for a core at once. False: the first goes ahead alone.'),
-  },
-  role: 'SUB_TRAINER',
-  agent: subTrainer,
-  segment: null,
-  title: ({ group }) => `Sub-trainer for ${group}`,
-  planned: ({ team }, { trials }) => team.meter.planTrials(trials.length),
-  answer: ({ team }) => standing(team),
-});
+const delegateTrials = (keeper: Keeper) =>
+  delegateTool({
+    name: 'delegate_trials',
+    description:
+      'Hands a list of configurations to a sub-trainer. Call it several times in one turn: sub-trainers work side by side.',
+    parameters: {
+      group: z.string(),
+      trials: z.array(z.object(trialShape)),
+      together: z
+        .boolean()
+        .describe('True: all get in line for a core at once. False: the first goes ahead alone.'),
+    },
+    role: 'SUB_TRAINER',
+    agent: subTrainerSeat(keeper),
+    segment: null,
+    title: ({ group }) => `Sub-trainer for ${group}`,
+    planned: ({ team }, { trials }) => team.meter.planTrials(trials.length),
+    answer: ({ team }) => standing(team),
+  });
 
-export const masterTrainer = seat({
+export const masterTrainerSeat = (keeper: Keeper) =>
+  seat({
+    role: 'MASTER_TRAINER',
+    name: 'Master trainer',
+    keeper,
+    instructions: MASTER_TRAINER,
+    tools: [readBrief, readLeaderboard, delegateTrials(keeper)],
+  });
+
+/** Where a language model sits there. */
+export const modelMaker = seat({
   role: 'MASTER_TRAINER',
   name: 'Master trainer',
-  instructions: `You choose which families and configurations are worth training on this table and hand them to sub-trainers, one
-group each, all in one turn. A usable model first, then diversity: the ensemble lives on it.`,
-  tools: [readBrief, readLeaderboard, delegateTrials],
+  instructions: MODEL_MAKER,
+  tools: [
+    readBrief,
+    readLeaderboard,
+    delegateTrials('mind'),
+    readColumns,
+    readIdeas,
+    readSlices,
+    runPython,
+    writeFeatures,
+    writePipeline,
+  ],
 });

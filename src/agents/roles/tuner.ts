@@ -1,11 +1,33 @@
+import { IMPROVER, TUNER } from '../prompts/tuning.ts';
+import { readIdeas, writeFeatures, writePipeline } from '../tools/code.ts';
+import { readColumns, readSlices, runPython } from '../tools/looking.ts';
 import { readBrief, readLeaderboard } from '../tools/reading.ts';
 import { trainTrial } from '../tools/training.ts';
-import { seat } from './agent.ts';
+import { type Keeper, seat } from './agent.ts';
 
-export const tuner = seat({
+export const tunerSeat = (keeper: Keeper) =>
+  seat({
+    role: 'TUNER',
+    name: 'Tuner',
+    keeper,
+    instructions: TUNER,
+    tools: [readBrief, readLeaderboard, trainTrial],
+  });
+
+/** Where a language model sits there. */
+export const improver = seat({
   role: 'TUNER',
   name: 'Tuner',
-  instructions: `You propose improved parameters around the best configurations of the strong families and train them, several in one turn:
-they run side by side. Change little at a time; what gains is kept by its validation score alone.`,
-  tools: [readBrief, readLeaderboard, trainTrial],
+  instructions: IMPROVER,
+  tools: [
+    readBrief,
+    readLeaderboard,
+    trainTrial,
+    readColumns,
+    readIdeas,
+    readSlices,
+    runPython,
+    writeFeatures,
+    writePipeline,
+  ],
 });

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import type { AgentContext } from '../context.ts';
 import { speak } from '../once.ts';
 import { ARGUMENTS_INVALID } from '../step.ts';
+import { toldOfError } from './told-answers.ts';
 
 // Off, the SDK hides from an agent what is wrong with its arguments. It logs nothing we don't ask for: tracing is off.
 setSensitiveDataLoggingEnabled(true);
@@ -34,6 +35,10 @@ export function agentTool<Shape extends z.core.$ZodLooseShape>(spec: {
     callId: string,
     nth: number,
   ): Promise<unknown>;
+  /** Whether this agent is offered the tool at all; default: always. */
+  offered?(agent: AgentContext): boolean;
+  /** What a language model is told of the answer, where that is less: names as labels, no cells. The playbook reads on in it. */
+  told?(answer: unknown): unknown;
 }): FunctionTool<AgentContext> {
   const parameters = z.object({ ...spec.parameters, why });
   return tool({
@@ -41,6 +46,7 @@ export function agentTool<Shape extends z.core.$ZodLooseShape>(spec: {
     description: spec.description,
     parameters,
     strict: true,
+    isEnabled: ({ runContext }) => spec.offered?.(runContext.context as AgentContext) ?? true,
     errorFunction(_context, error) {
       if (!(error instanceof ModelBehaviorError)) throw error;
       const cause = 'originalError' in error ? error.originalError : null;
@@ -64,7 +70,8 @@ export function agentTool<Shape extends z.core.$ZodLooseShape>(spec: {
           spec.execute(rest as z.output<z.ZodObject<Shape>>, agent, callId, nth),
           said ? speak(agent, callId, said) : null,
         ]);
-        return JSON.stringify(answer);
+        if (agent.team.mind === 'PLAYBOOK') return JSON.stringify(answer);
+        return JSON.stringify(toldOfError(spec.told?.(answer) ?? answer, agent));
       } catch (error) {
         agent.team.fail(error);
         throw error;

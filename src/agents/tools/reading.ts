@@ -1,4 +1,4 @@
-import { reachesGoal } from '../../domain/vocabulary.ts';
+import { type Mind, reachesGoal } from '../../domain/vocabulary.ts';
 import type { StopReason, Team } from '../context.ts';
 import { step } from '../step.ts';
 import { agentTool } from './agent-tool.ts';
@@ -57,6 +57,8 @@ export interface LeaderboardEntry {
   score: number;
   seconds: number;
   parameters: Readonly<Record<string, unknown>>;
+  /** Whose idea it was; said where there are two minds. */
+  origin?: Mind;
 }
 
 export const readLeaderboard = agentTool({
@@ -77,6 +79,7 @@ export const readLeaderboard = agentTool({
           score: trial.score,
           seconds: trial.wallSeconds,
           parameters: trial.parameters,
+          ...(agent.team.mind === 'LANGUAGE_MODEL' ? { origin: trial.origin } : {}),
         }));
       },
     });

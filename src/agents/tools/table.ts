@@ -2,11 +2,13 @@ import { z } from 'zod';
 import { SproutError } from '../../domain/errors.ts';
 import type { NewEvent } from '../../domain/events.ts';
 import { type AgentContext, inputPath } from '../context.ts';
+import { jobColumns } from '../job-columns.ts';
 import { noModel } from '../no-model.ts';
 import { enterStage } from '../stage.ts';
 import { type StepAnswer, type StepSpec, step } from '../step.ts';
 import { prepareResult, profileResult, splitResult } from '../toolkit-protocol.ts';
 import { agentTool } from './agent-tool.ts';
+import { toldOfPlan, toldOfProfile, withoutWords } from './told-answers.ts';
 import { callToolkit } from './toolkit-call.ts';
 
 /** The first steps: what the table is, which rows are sealed, how columns become features. None can be done without. */
@@ -16,7 +18,10 @@ export const profileTable = agentTool({
   description:
     'Reads the uploaded table: rows, column types, missing values, the task, the metric, and what is wrong with it.',
   parameters: {},
+  told: toldOfProfile,
   async execute(_input, agent, callId) {
+    const { profile } = agent.team.board;
+    if (profile) return knownAlready(agent, callId, 'profile_table', profile);
     await enterStage(agent, callId, 'SETUP');
     const { job, dataset, seed } = agent.team;
     const { targetColumn: target, ignoreColumns, keepColumns, groupColumn, timeColumn } = job.options;
@@ -48,7 +53,13 @@ export const profileTable = agentTool({
         return {
           message: `${profile.rows} rows, ${features} features; ${profile.task} by ${profile.metric}`,
           events: warned(agent, 'Profile the table', profile.warnings),
-          changes: { task: profile.task, metric: profile.metric, columns, rowCount: profile.rows },
+          changes: {
+            task: profile.task,
+            metric: profile.metric,
+            columns,
+            rowCount: profile.rows,
+            jobColumns: jobColumns(profile, null),
+          },
         };
       },
     });
@@ -61,7 +72,10 @@ export const splitTable = agentTool({
   parameters: {
     folds: z.int().nullable().describe('Number of folds; null: chosen by the size of the table.'),
   },
+  told: withoutWords,
   async execute({ folds }, agent, callId) {
+    const { split } = agent.team.board;
+    if (split) return knownAlready(agent, callId, 'split_table', split);
     await enterStage(agent, callId, 'SETUP');
     const { holdoutFraction, timeBudgetSeconds } = agent.team.job.options;
     return setupStep(agent, callId, {
@@ -94,7 +108,10 @@ export const prepareFeatures = agentTool({
   description:
     'Decides how each column becomes features. Nothing is fitted here: fitting happens inside the folds.',
   parameters: {},
+  told: toldOfPlan,
   async execute(_input, agent, callId) {
+    const { plan } = agent.team.board;
+    if (plan) return knownAlready(agent, callId, 'prepare_features', plan);
     return setupStep(agent, callId, {
       tool: 'prepare_features',
       label: 'Plan the features',
@@ -109,7 +126,9 @@ export const prepareFeatures = agentTool({
         }),
       settle(plan) {
         agent.team.board.plan = plan;
+        const { profile } = agent.team.board;
         return {
+          ...(profile && { changes: { jobColumns: jobColumns(profile, plan) } }),
           message: `${plan.features.length} features planned, ${plan.dropped.length} columns left out`,
           events: warned(agent, 'Plan the features', plan.warnings),
         };
@@ -117,6 +136,10 @@ export const prepareFeatures = agentTool({
     });
   },
 });
+
+/** Where a language model leads, the playbook has done it before: nothing is done twice. */
+const knownAlready = <T>(agent: AgentContext, callId: string, tool: string, known: T) =>
+  step<T>(agent, callId, { tool, label: tool, input: {}, quiet: true, run: async () => known });
 
 /** A warning that names no column by itself is followed by those it is about. */
 function warned(

@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { FAMILIES } from '../../domain/vocabulary.ts';
+import { FAMILIES, type Family, type Mind } from '../../domain/vocabulary.ts';
 import { QUICK_ROWS } from '../budget.ts';
 import type { AgentContext } from '../context.ts';
 import { recordTrial, stableTrialId } from '../leaderboard.ts';
+import { originOf } from '../origin.ts';
 import { type StepError, step } from '../step.ts';
 import { type Parameters, trainResult } from '../toolkit-protocol.ts';
 import { agentTool } from './agent-tool.ts';
@@ -11,7 +12,7 @@ import { callToolkit } from './toolkit-call.ts';
 /** A configuration as agents write it. Parameters are a list, for strict schemas know no free-form objects. */
 export const trialShape = {
   name: z.string().describe('Short and for people: "CatBoost (depth 6)".'),
-  family: z.enum(FAMILIES).exclude(['ENSEMBLE']),
+  family: z.enum(FAMILIES).exclude(['ENSEMBLE', 'CODE']),
   parameters: z.array(
     z.object({
       name: z.string(),
@@ -40,18 +41,15 @@ export const trainTrial = agentTool({
       trial.parameters.map(({ name, value }) => [name, value]),
     );
     const trialId = stableTrialId(trial.family, agent.run, nth, parameters);
+    const origin = originOf(agent, callId);
     return step(agent, callId, {
       tool: 'train_trial',
       label: trial.name,
       input: { family: trial.family, parameters },
-      hold: (work) =>
-        team.slots.hold(async () => {
-          // Time to start the toolkit, as after a restart, is none that the trial's own limits are made of.
-          await team.toolkit.ready();
-          return work();
-        }),
-      refuse: () => refuse(agent, trial),
+      hold: (work) => inTurn(agent, origin, work),
+      refuse: () => refuse(agent, trial) ?? alreadyAsked(agent, trial, parameters),
       begin() {
+        board.asked.add(configuration(trial, parameters));
         if (trial.family !== 'BASELINE') board.trialsStarted += 1;
       },
       async run(io) {
@@ -96,6 +94,8 @@ export const trainTrial = agentTool({
           family: trial.family,
           isQuick: trial.quick,
           call: nth,
+          origin,
+          codes: [],
           parameters: result.parameters,
           result,
         });
@@ -108,8 +108,36 @@ export const trainTrial = agentTool({
   },
 });
 
+/** Waits for a core; the two minds of a job take turns at them. */
+export function inTurn<R>({ team }: AgentContext, origin: Mind, work: () => Promise<R>): Promise<R> {
+  return team.slots.hold(async () => {
+    // Time to start the toolkit, as after a restart, is none that the trial's own limits are made of.
+    await team.toolkit.ready();
+    return work();
+  }, origin);
+}
+
+/**
+ * Where a language model and the playbook train side by side, a configuration is trained by whoever asks first: a seat that the
+ * playbook takes over would go through the same portfolio again.
+ */
+function alreadyAsked({ team }: AgentContext, trial: TrialRequest, parameters: Parameters): StepError | null {
+  if (team.mind === 'PLAYBOOK' || !team.board.asked.has(configuration(trial, parameters))) return null;
+  return {
+    code: 'ALREADY_TRIED',
+    message: `${trial.name} is trained already, or is being trained: the leaderboard has it, or will.`,
+    hint: 'Change a parameter, or make columns of your own.',
+  };
+}
+
+const configuration = ({ family, quick }: TrialRequest, parameters: Parameters): string =>
+  JSON.stringify([family, quick, Object.entries(parameters).toSorted(([a], [b]) => (a < b ? -1 : 1))]);
+
 /** The limits that hold whoever sits in the seat: stop, goal, number of trials, time. */
-function refuse({ team }: AgentContext, trial: TrialRequest): StepError | null {
+export function refuse(
+  { team }: AgentContext,
+  trial: { name: string; family: Family; quick: boolean; keepFree: number },
+): StepError | null {
   const { board, budget } = team;
   const { maxTrials, goalScore } = team.job.options;
   const no = (code: string, message: string): StepError => ({ code, message, hint: null });

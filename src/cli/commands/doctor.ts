@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { type Config, ConfigError, readConfig } from '../../config.ts';
 import { lockDataDir } from '../../db/lock.ts';
 import { messageOf, SproutError } from '../../domain/errors.ts';
+import { languageModelOptions } from '../../language-model-config.ts';
 import { type Check, diagnose } from '../../sandbox/diagnose.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { type Line, printLines, span } from '../lines.ts';
@@ -37,6 +38,7 @@ async function allChecks(): Promise<Check[]> {
     { name: 'configuration', ok: 'ok', detail: 'every variable is understood', hint: '' },
     await dataDirCheck(config.DATA_DIR),
     await portCheck(config),
+    await languageModelCheck(config),
     ...(await diagnose({
       dataDir: config.DATA_DIR,
       mode: config.SANDBOX,
@@ -112,6 +114,19 @@ async function portCheck({ HOST, PORT }: Config): Promise<Check> {
   } finally {
     server.close();
   }
+}
+
+/** Nothing of the model is loaded where none is configured: that takes a while. */
+async function languageModelCheck(config: Config): Promise<Check> {
+  const name = 'language model';
+  const options = languageModelOptions(config);
+  if (options === null) {
+    const hint =
+      'Set OPENAI_API_KEY, or OPENAI_BASE_URL for a server of your own, to put a language model there.';
+    return { name, ok: 'ok', detail: "none: the playbook sits in the agents' seats", hint };
+  }
+  const { checkLanguageModel } = await import('../../agents/mind/check.ts');
+  return { name, ...(await checkLanguageModel(options)) };
 }
 
 const MARKS = {

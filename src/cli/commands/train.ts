@@ -19,6 +19,7 @@ export interface TrainOptions {
   groupColumn?: string;
   timeColumn?: string;
   instructions?: string;
+  maxCost?: number;
   idempotencyKey?: string;
   server: string;
   wait?: boolean;
@@ -45,7 +46,7 @@ export async function train(file: string, options: TrainOptions): Promise<ExitCo
 function trainingRequest(options: TrainOptions): TrainingRequest {
   const { target, name, task, metric, timeBudget, maxTrials, goal, ignore, instructions, idempotencyKey } =
     options;
-  const { keep, quantile, holdoutFraction, groupColumn, timeColumn } = options;
+  const { keep, quantile, holdoutFraction, groupColumn, timeColumn, maxCost } = options;
   return {
     targetColumn: target,
     ...(name !== undefined && { name }),
@@ -61,6 +62,7 @@ function trainingRequest(options: TrainOptions): TrainingRequest {
     ...(groupColumn !== undefined && { groupColumn }),
     ...(timeColumn !== undefined && { timeColumn }),
     ...(instructions !== undefined && { instructions }),
+    ...(maxCost !== undefined && { maxCostUsd: maxCost }),
     ...(idempotencyKey !== undefined && { idempotencyKey }),
   };
 }

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import plots, workspace
+from ..agent_code.model import serve_through
 from ..metrics import is_lower_better
 from ..model import rule_facts
 from ..pipeline_code import pipeline_code
@@ -28,6 +29,7 @@ _FILES = (
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
     """Serve a `report` request: see PROTOCOL.md."""
+    serve_through(request)
     emit_progress(0.0, "gathering what the job found")
     findings = gather(request)
     out = workspace.OUT
@@ -86,7 +88,7 @@ def _metrics(findings: Findings, saved: list[models.ModelFile]) -> dict[str, Any
         "trial": {key: best[key] for key in ("id", "name", "family", "score", "foldScores")},
         "validation": evaluation["validation"],
         "holdout": evaluation["holdout"],
-        "interval": {**interval, "level": 0.95, "resamples": evaluation["resamples"]} if interval else None,
+        "interval": {**interval, "level": 0.95, "resamples": evaluation["resamples"], **(evaluation.get("intervalOf") or {})} if interval else None,
         "baseline": evaluation["baseline"],
         "gap": evaluation["gap"],
         "coverage": evaluation["coverage"],

@@ -22,6 +22,7 @@ class Findings:
 
     trials: as in the request, best first. evaluation: as `evaluate` writes it. holdout_scores: (m, k) or (m,), or None with no
     sealed rows. oof: the winner's out-of-fold scores. weighed_oof, weighed_holdout: those by its rule for labels.
+    ideas: code that a language model wrote and what came of it. playbook_score: the best of the playbook's own, beside such a model.
     fast_trial_id: whose configuration the light model has; None where there is no such model, with the reason.
     """
 
@@ -47,6 +48,8 @@ class Findings:
     fast_trial_id: str | None
     fast_reason: str | None
     seed: int | None
+    ideas: list[dict[str, Any]]
+    playbook_score: float | None
 
     @property
     def task(self) -> str:
@@ -109,6 +112,8 @@ def gather(request: dict[str, Any]) -> Findings:
         fast_trial_id=fast.get("trialId"),
         fast_reason=fast.get("reason"),
         seed=seed,
+        ideas=request.get("ideas") or [],
+        playbook_score=request.get("playbookScore"),
     )
 
 

@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ..metrics import METRICS_OF_TASK, is_lower_better
 from ..model import rule_facts
 from ..plots import Plot, dark_rules
-from . import checks, explained, models, words
+from . import checks, explained, ideas, models, split_words, words
 from .findings import Findings
 
 _FOLDER = Path(__file__).parent
@@ -27,7 +27,8 @@ _MOST_REQUIRED = 60
 
 _FAMILIES = {
     "BASELINE": "Baseline", "LIGHTGBM": "LightGBM", "CATBOOST": "CatBoost", "LINEAR": "Linear", "RANDOM_FOREST": "Random forest",
-    "EXTRA_TREES": "Extra trees", "KNN": "Nearest neighbours", "MLP": "Neural network", "KERNEL": "Kernel machine", "ENSEMBLE": "Ensemble",
+    "EXTRA_TREES": "Extra trees", "KNN": "Nearest neighbours", "MLP": "Neural network", "KERNEL": "Kernel machine",
+    "CODE": "Agent's own code", "ENSEMBLE": "Ensemble",
 }  # fmt: skip
 _AGENTS = {
     "ORCHESTRATOR": "Orchestrator", "PREPROCESSING": "Preprocessing", "MASTER_TRAINER": "Master trainer",
@@ -77,7 +78,7 @@ def render(findings: Findings, summary: str, plots: Plots, saved: list[models.Mo
         interval=interval and {end: words.score_text(metric, interval[end]) for end in ("low", "high")},
         verdict=words.verdict(evaluation, len(findings.train)),
         facts=_facts(findings),
-        split_words=words.how_split(findings.split, findings.profile, evaluation),
+        split_words=split_words.how_split(findings.split, findings.profile, evaluation),
         rule_words=words.rule_sentence(rule_facts(findings.model), metric, findings.classes),
         metrics=_metric_rows(findings),
         quality_plots=plots.quality,
@@ -101,7 +102,8 @@ def render(findings: Findings, summary: str, plots: Plots, saved: list[models.Mo
             {"agent": _AGENTS.get(agent, agent), "texts": [entry["text"] for entry in turn]}
             for agent, turn in groupby(findings.decisions, key=lambda entry: entry["agent"])
         ],
-        mind_words=_mind_words(findings.job["mind"]),
+        mind_words=_mind_words(findings),
+        ideas=ideas.render(findings),
         required=findings.model.required_columns[:_MOST_REQUIRED],
         required_left_out=max(0, len(findings.model.required_columns) - _MOST_REQUIRED),
         models=models.render(findings, saved),
@@ -262,9 +264,10 @@ def _data_words(findings: Findings) -> str:
     return f"{text} The target goes from {low} to {high}, {mean} on average."
 
 
-def _mind_words(mind: str) -> str:
-    if mind == "LANGUAGE_MODEL":
-        return "A language model sat in the agents' seats. It proposes; validation decides what is kept."
+def _mind_words(findings: Findings) -> str:
+    if findings.job["mind"] == "LANGUAGE_MODEL":
+        said = "A language model sat in the agents' seats, beside the built-in playbook. It proposes; validation decides what is kept."
+        return f"{said} {ideas.lift_words(findings)}".strip()
     return "The built-in playbook sat in the agents' seats: the same data and seed lead to the same decisions."
 
 

@@ -1,0 +1,1 @@
+ALTER TABLE `trials` ADD `origin` text DEFAULT 'PLAYBOOK' NOT NULL;
