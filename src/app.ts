@@ -22,6 +22,7 @@ import { Runner } from './jobs/runner.ts';
 import { JobStore } from './jobs/store.ts';
 import { languageModelOptions } from './language-model-config.ts';
 import { createLocalSandboxes } from './sandbox/local.ts';
+import { observeAgentCode } from './sandbox/observed-code.ts';
 import { observedToolkit } from './sandbox/observed-toolkit.ts';
 import { ensureEnvironment } from './sandbox/python-environment.ts';
 import { openToolkit } from './sandbox/toolkit-session.ts';
@@ -63,14 +64,17 @@ export async function startApp({ config, logger }: { config: Config; logger: Log
       python: config.PYTHON,
       onProgress: setupLog(logger.child({ part: 'setup' })),
     });
-    const sandboxes = await createLocalSandboxes({
-      dataDir: config.DATA_DIR,
-      mode: config.SANDBOX,
-      python,
-      memoryBytes: config.SANDBOX_MEMORY_BYTES,
-      diskReserveBytes: config.DISK_RESERVE_BYTES,
-      logger: logger.child({ part: 'sandbox' }),
-    });
+    const sandboxes = observeAgentCode(
+      await createLocalSandboxes({
+        dataDir: config.DATA_DIR,
+        mode: config.SANDBOX,
+        python,
+        memoryBytes: config.SANDBOX_MEMORY_BYTES,
+        diskReserveBytes: config.DISK_RESERVE_BYTES,
+        logger: logger.child({ part: 'sandbox' }),
+      }),
+      metrics,
+    );
 
     const store = new JobStore({ database, bus });
     const leftovers = new LeftoverRemover({
