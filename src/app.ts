@@ -26,6 +26,7 @@ import { Retention } from './jobs/retention.ts';
 import { Runner } from './jobs/runner.ts';
 import { JobStore } from './jobs/store.ts';
 import { languageModelOptions } from './language-model-config.ts';
+import { observeAgentCode } from './sandbox/observed-code.ts';
 import { observedToolkit } from './sandbox/observed-toolkit.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { putTracer } from './telemetry/spans.ts';
@@ -94,7 +95,7 @@ export async function startApp({ config, logger }: { config: Config; logger: Log
         store,
         createPipeline({
           blobs,
-          sandboxes: sandboxes.provider,
+          sandboxes: observeAgentCode(sandboxes.provider, metrics),
           ...sandboxes.work,
           openToolkit: async (sandbox) => observedToolkit(await sandboxes.work.openToolkit(sandbox), metrics),
           languageModelSeats: languageModelSeats(model && openModelAccess(model)),

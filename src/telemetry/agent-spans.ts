@@ -36,3 +36,29 @@ export const toolSpan = (tool: string, label: string, callId: string): SpanStart
     'sproutml.step': label,
   },
 });
+
+/** One question to a language model and its answer, with what that took; refused settings that are left out make it ask again. */
+export const inChatSpan = <R extends { usage: { inputTokens: number; outputTokens: number } }>(
+  model: string,
+  work: () => Promise<R>,
+): Promise<R> =>
+  inSpan(
+    {
+      name: `chat ${model}`,
+      kind: 'client',
+      attributes: {
+        'gen_ai.operation.name': 'chat',
+        // Whose API is spoken; a server of another make may be behind it.
+        'gen_ai.provider.name': 'openai',
+        'gen_ai.request.model': model,
+      },
+    },
+    async (span) => {
+      const answer = await work();
+      span.set({
+        'gen_ai.usage.input_tokens': answer.usage.inputTokens,
+        'gen_ai.usage.output_tokens': answer.usage.outputTokens,
+      });
+      return answer;
+    },
+  );

@@ -26,7 +26,7 @@ const unknown = (names: Iterable<string>) =>
   [...names].filter((name) => !VARIABLES.has(name) && !OTHERS.has(name));
 
 describe('.env.example', () => {
-  it('has every variable with its meaning and default: run `npm run env-example` after a change', () => {
+  it('has every variable with its meaning and default: run `npm run env:example` after a change', () => {
     expect(read('deploy/.env.example')).toBe(envExample());
   });
 

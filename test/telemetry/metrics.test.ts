@@ -2,7 +2,9 @@ import parsePrometheus, { type Sample } from 'parse-prometheus-text-format';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SproutError } from '../../src/domain/errors.ts';
 import { countByStatus, countedJobs } from '../../src/jobs/observed-run.ts';
+import { observeAgentCode } from '../../src/sandbox/observed-code.ts';
 import { observedToolkit } from '../../src/sandbox/observed-toolkit.ts';
+import type { ProcessExit, SandboxCommand, SandboxProvider } from '../../src/sandbox/sandbox.ts';
 import { Metrics } from '../../src/telemetry/metrics.ts';
 import { type Api, openApi, table } from '../http/api.ts';
 import { pause } from '../jobs/rig.ts';
@@ -140,6 +142,25 @@ describe('/metrics', () => {
     const families = await scrape(api.origin);
     const kills = (reason: string) => sampleOf(families, 'sproutml_sandbox_kills_total', { reason });
     expect(['deadline', 'memory', 'disk', 'output'].map(kills)).toEqual([1, 2, 0, 0]);
+  });
+
+  it('counts agent-written code that was stopped at a limit', async () => {
+    const reasons: ProcessExit['reason'][] = ['memory', 'exited', 'deadline'];
+    const start = async () => ({
+      send: () => undefined,
+      end: () => undefined,
+      kill: () => undefined,
+      exit: Promise.resolve({ reason: reasons.shift() ?? 'exited', code: 0, signal: null }),
+    });
+    const provider = { open: async () => ({ start }) } as unknown as SandboxProvider;
+    const sandbox = await observeAgentCode(provider, metrics).open('job');
+    for (let i = 0; i < 3; i++) {
+      await sandbox.start({ argv: ['python'], untrusted: true } as unknown as SandboxCommand);
+    }
+    await pause(10);
+    const families = await scrape(api.origin);
+    const kills = (reason: string) => sampleOf(families, 'sproutml_sandbox_kills_total', { reason });
+    expect(['deadline', 'memory', 'disk', 'output'].map(kills)).toEqual([1, 1, 0, 0]);
   });
 
   it('is for this machine alone, and not for whoever comes through a proxy on it', async () => {

@@ -3,6 +3,7 @@ import '../sdk-listeners.ts';
 import { type Model, type ModelRequest, type ModelResponse, Usage } from '@openai/agents-core';
 import { OpenAIChatCompletionsModel, OpenAIResponsesModel } from '@openai/agents-openai';
 import OpenAI from 'openai';
+import { inChatSpan } from '../../telemetry/agent-spans.ts';
 import { asFailure, ModelFailure } from './failure.ts';
 import type { LanguageModelOptions } from './options.ts';
 import { recorded, replayed } from './recording.ts';
@@ -54,7 +55,7 @@ export class Wire {
 
   async ask(model: string, request: ModelRequest, signal: AbortSignal): Promise<ModelResponse> {
     try {
-      const response = await this.#once(model, request, signal);
+      const response = await inChatSpan(model, () => this.#once(model, request, signal));
       // A stream that is aborted ends as if it were over.
       signal.throwIfAborted();
       return response;
