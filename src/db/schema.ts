@@ -140,7 +140,6 @@ export const trials = sqliteTable(
     name: text('name').notNull(),
     family: text('family').$type<Family>().notNull(),
     agent: text('agent').$type<AgentRole>().notNull(),
-    origin: text('origin').$type<Mind>().notNull().default('PLAYBOOK'),
     score: real('score').notNull(),
     foldScores: text('fold_scores', { mode: 'json' }).$type<readonly number[]>().notNull(),
     fitSeconds: real('fit_seconds').notNull(),
@@ -148,6 +147,7 @@ export const trials = sqliteTable(
     parameters: text('parameters', { mode: 'json' }).$type<Readonly<Record<string, unknown>>>().notNull(),
     isBaseline: integer('is_baseline', { mode: 'boolean' }).notNull(),
     createdAt: time('created_at').notNull(),
+    origin: text('origin').$type<Mind>().notNull().default('PLAYBOOK'),
   },
   (table) => [primaryKey({ columns: [table.jobId, table.id] })],
 );
