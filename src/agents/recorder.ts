@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { NewEvent } from '../domain/events.ts';
 import type { DatasetColumn, JobColumn, JobResult, JobUsage, Trial } from '../domain/records.ts';
-import type { ArtifactKind, Metric, Stage, Task } from '../domain/vocabulary.ts';
+import type { ArtifactKind, Metric, SandboxKind, Stage, Task } from '../domain/vocabulary.ts';
 
 /**
  * What the team needs of the job it works on; `jobs/` implements it over the store. Every write is fenced by the job's
@@ -24,6 +24,7 @@ export interface JobChanges {
   stage?: Stage;
   task?: Task;
   metric?: Metric;
+  sandbox?: SandboxKind;
   result?: JobResult;
   /** Added to what stands. */
   usage?: Partial<JobUsage>;

@@ -2,7 +2,9 @@ import { inputPath } from '../agents/context.ts';
 import { playbookSeats, type TakeSeats } from '../agents/seats.ts';
 import { runTeam } from '../agents/team.ts';
 import type { BlobStore } from '../artifacts/blob-store.ts';
+import { SproutError } from '../domain/errors.ts';
 import type { JobId } from '../domain/ids.ts';
+import type { SandboxKind } from '../domain/vocabulary.ts';
 import type { Sandbox, SandboxProvider } from '../sandbox/sandbox.ts';
 import type { Toolkit } from '../sandbox/toolkit.ts';
 import { openUntrustedPython } from '../sandbox/untrusted-python.ts';
@@ -34,6 +36,7 @@ export function createPipeline(parts: PipelineParts): RunJob {
     const { job, dataset } = context;
     // As the job was begun, whatever is configured by now: what its agents have said and heard stays theirs.
     const seats = job.mind === 'LANGUAGE_MODEL' ? parts.languageModelSeats : playbookSeats();
+    if (job.sandbox !== sandboxes.kind) await moveTo(sandboxes.kind, context);
     // A job that is stopped before it has done anything need not wait for its sandbox; one that has is wrapped up in it.
     const waiting = job.attempt === 1 ? [context.signal, context.stopSignal] : [context.signal];
     const sandbox = await sandboxes.open(job.id, { signal: AbortSignal.any(waiting) });
@@ -70,6 +73,20 @@ export function createPipeline(parts: PipelineParts): RunJob {
       if (!context.signal.aborted) await recordBill(parts, context);
     }
   };
+}
+
+/** A job that waited while the configuration changed runs where it is now; one that has begun elsewhere has its files there. */
+async function moveTo(kind: SandboxKind, { job, recorder }: JobContext): Promise<void> {
+  if (job.attempt > 1) {
+    throw new SproutError(
+      'SANDBOX_CHANGED',
+      `The job was begun in a ${job.sandbox} sandbox, and this server has ${kind} ones.`,
+      {
+        hint: 'Start the server with SANDBOX as it was, or start the job again with `retryJob`.',
+      },
+    );
+  }
+  await recorder.record([], { sandbox: kind });
 }
 
 /** The bill is over all attempts, so what earlier ones recorded of it is taken off. */

@@ -7,7 +7,7 @@ import { lockDataDir } from '../../db/lock.ts';
 import { messageOf, SproutError } from '../../domain/errors.ts';
 import { languageModelOptions } from '../../language-model-config.ts';
 import { diagnoseDaytona } from '../../sandbox/daytona/diagnose.ts';
-import { type Check, diagnose } from '../../sandbox/diagnose.ts';
+import { type Check, diagnose, diskCheck } from '../../sandbox/diagnose.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { type Line, printLines, span } from '../lines.ts';
 import { aligned } from '../terminal-text.ts';
@@ -53,13 +53,15 @@ const localChecks = (config: Config): Promise<Check[]> =>
     memoryBytes: config.SANDBOX_MEMORY_BYTES,
   });
 
-const cloudChecks = (config: Config): Promise<Check[]> =>
-  diagnoseDaytona({
+const cloudChecks = async (config: Config): Promise<Check[]> => [
+  ...(await diagnoseDaytona({
     apiKey: config.DAYTONA_API_KEY ?? '',
     apiUrl: config.DAYTONA_API_URL,
     size: { cpu: config.DAYTONA_CPU, memoryGib: config.DAYTONA_MEMORY_GIB, diskGib: config.DAYTONA_DISK_GIB },
     maxParallel: config.DAYTONA_MAX_PARALLEL,
-  });
+  })),
+  diskCheck(config.DATA_DIR),
+];
 
 function readConfigOrProblem(): Config | ConfigError {
   try {
