@@ -11,6 +11,8 @@ import { pino } from 'pino';
 import { WebSocketServer } from 'ws';
 import { openDiskBlobStore } from '../src/artifacts/disk-blob-store.ts';
 import { createUrlSigner } from '../src/artifacts/signed-url.ts';
+import { ApiKeys } from '../src/auth/api-keys.ts';
+import { OPEN } from '../src/auth/authentication.ts';
 import { createMemoryBus } from '../src/bus/memory.ts';
 import { readConfig } from '../src/config.ts';
 import { openDatabase } from '../src/db/client.ts';
@@ -47,7 +49,8 @@ async function raw(payload: string): Promise<void> {
 async function ours(directory: string): Promise<void> {
   const config = readConfig({ DATA_DIR: directory, PORT: '0' });
   const logger = pino({ level: 'silent' });
-  const store = new JobStore({ database: openDatabase(directory), bus: createMemoryBus() });
+  const database = openDatabase(directory);
+  const store = new JobStore({ database, bus: createMemoryBus() });
   const blobs = await openDiskBlobStore(join(directory, 'blobs'));
   const leftovers = new LeftoverRemover({ store, blobs, destroySandbox: async () => undefined, logger });
   const jobs = new Jobs({
@@ -85,6 +88,8 @@ async function ours(directory: string): Promise<void> {
   const http = createHttpServer({
     config,
     jobs,
+    keys: new ApiKeys({ database }),
+    auth: OPEN,
     blobs,
     logger,
     signer: createUrlSigner(['a secret for a benchmark']),

@@ -31,6 +31,9 @@ export async function startServerProcess(options: {
       PORT: String(port),
       DATA_DIR: options.dataDir,
       LOG_FORMAT: 'json',
+      // Whatever this machine is set up for: a test that wants a model names its own.
+      OPENAI_API_KEY: '',
+      OPENAI_BASE_URL: '',
       ...options.environment,
     },
     stdio: ['ignore', 'ignore', 'pipe'],

@@ -27,6 +27,8 @@ export interface TeamContext {
   readFile(path: string): Promise<{ size: number; stream: Readable }>;
   /** Cores this job may use. */
   readonly cpus: number;
+  /** Trials that may run at the same time; default: one a core, as many as share memory well. */
+  readonly trialsAtOnce?: number;
   readonly mind: Mind;
   readonly seed: number;
   /** Runs agent-written code apart from everything it must not see. Absent: it is not run. */
@@ -57,6 +59,9 @@ export interface Team extends TeamContext {
   /** Ends every agent at once with this error. */
   fail(error: unknown): void;
 }
+
+/** Journaled once a language model's part in a job is over: nothing more is asked of it then, also after a restart. */
+export const EXPLORED = 'orchestrator#explored';
 
 /** One agent's run: what the SDK hands to each of its tools. */
 export interface AgentContext {

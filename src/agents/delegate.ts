@@ -2,6 +2,7 @@ import type { Agent } from '@openai/agents-core';
 import type { z } from 'zod';
 import { SproutError } from '../domain/errors.ts';
 import type { AgentRole, Stage } from '../domain/vocabulary.ts';
+import { inAgentSpan } from '../telemetry/agent-spans.ts';
 import type { AgentContext } from './context.ts';
 import { once } from './once.ts';
 import { originOf } from './origin.ts';
@@ -123,7 +124,9 @@ export async function converse(
 ): Promise<string> {
   const { team } = context;
   const limits = { signal: team.signal, maxTurns: MOST_TURNS };
-  await team.runner.run(agent, JSON.stringify(assignment), { context, ...limits });
+  await inAgentSpan(context, agent.name, () =>
+    team.runner.run(agent, JSON.stringify(assignment), { context, ...limits }),
+  );
   // On abort the SDK sometimes throws and sometimes returns as if all were well.
   team.signal.throwIfAborted();
   const { outcome } = context;

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { NewEvent } from '../domain/events.ts';
-import type { DatasetColumn, JobResult, JobUsage, Trial } from '../domain/records.ts';
-import type { ArtifactKind, Metric, Stage, Task } from '../domain/vocabulary.ts';
+import type { DatasetColumn, JobColumn, JobResult, JobUsage, Trial } from '../domain/records.ts';
+import type { ArtifactKind, Metric, SandboxKind, Stage, Task } from '../domain/vocabulary.ts';
 
 /**
  * What the team needs of the job it works on; `jobs/` implements it over the store. Every write is fenced by the job's
@@ -24,6 +24,7 @@ export interface JobChanges {
   stage?: Stage;
   task?: Task;
   metric?: Metric;
+  sandbox?: SandboxKind;
   result?: JobResult;
   /** Added to what stands. */
   usage?: Partial<JobUsage>;
@@ -32,6 +33,8 @@ export interface JobChanges {
   /** Written to the dataset: types, missing and distinct as the profile found them. */
   columns?: readonly DatasetColumn[];
   rowCount?: number;
+  /** What became of the columns in this job, in place of what stood. */
+  jobColumns?: readonly JobColumn[];
 }
 
 /** A finished step: failures are journaled too, so that a resumed run decides as the first did. */

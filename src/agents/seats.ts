@@ -1,5 +1,6 @@
 import type { Model, ModelProvider } from '@openai/agents-core';
 import { AGENTS, type AgentRole } from '../domain/vocabulary.ts';
+import type { Team } from './context.ts';
 import { evaluatorPlaybook } from './playbook/evaluator.ts';
 import { masterTrainerPlaybook } from './playbook/master-trainer.ts';
 import { orchestratorPlaybook } from './playbook/orchestrator.ts';
@@ -18,19 +19,31 @@ const PLAYBOOKS: Readonly<Record<AgentRole, Playbook>> = {
   TUNER: tunerPlaybook,
 };
 
+/** Before a role's name: the bare playbook, whoever else has taken the seats of the job. */
+const BARE = 'playbook:';
+
+/** A job's table before its runner is there: what whoever takes the seats may know of it. */
+export type Table = Omit<Team, 'runner'>;
+
+/** Takes the seats of one job. */
+export type TakeSeats = (table: Table) => ModelProvider;
+
 /**
- * Who sits in each agent's seat: agents name their role as their model, and this provider says who answers for it. Here
- * the playbook sits everywhere; a language model would take the seat in this one place, with the playbook to fall back on.
+ * Who sits in each agent's seat: agents name their role as their model, and a provider says who answers for it. Here the
+ * playbook sits everywhere; `mind/language-model-seats.ts` puts a language model before it.
  */
 export function playbookSeats(): ModelProvider {
-  return {
-    getModel(name): Model {
-      // Seats that the playbook keeps whoever sits in the others.
-      const role = name?.replace(/^playbook:/, '');
-      if (!isRole(role)) throw new Error(`There is no seat named "${name}".`);
-      return new PlaybookModel(PLAYBOOKS[role]);
-    },
-  };
+  return { getModel: (name) => playbookOf(readSeat(name).role) };
+}
+
+export const playbookOf = (role: AgentRole): Model => new PlaybookModel(PLAYBOOKS[role]);
+
+/** What an agent asked for: a role's seat (`TUNER`), or its playbook and nobody else (`playbook:TUNER`). */
+export function readSeat(name: string | undefined): { role: AgentRole; bare: boolean } {
+  const bare = name?.startsWith(BARE) ?? false;
+  const role = bare ? name?.slice(BARE.length) : name;
+  if (!isRole(role)) throw new Error(`There is no seat named "${name}".`);
+  return { role, bare };
 }
 
 const isRole = (name: string | undefined): name is AgentRole => (AGENTS as readonly unknown[]).includes(name);

@@ -1,5 +1,7 @@
 import { SproutError, StaleAttemptError } from '../domain/errors.ts';
 import type { NewEvent } from '../domain/events.ts';
+import { toolSpan } from '../telemetry/agent-spans.ts';
+import { inSpan } from '../telemetry/spans.ts';
 import type { AgentContext } from './context.ts';
 import type { JobChanges } from './recorder.ts';
 
@@ -183,7 +185,8 @@ async function outcomeOf<T>(
     },
   };
   try {
-    return { ok: true, result: await spec.run(io) };
+    const result = await inSpan(toolSpan(spec.tool, spec.label, key), () => spec.run(io));
+    return { ok: true, result };
   } catch (error) {
     team.signal.throwIfAborted();
     if (!(error instanceof SproutError) || error instanceof StaleAttemptError) throw error;

@@ -8,7 +8,7 @@ import { runAgent } from './delegate.ts';
 import { ProgressMeter } from './progress.ts';
 import { orchestratorSeat } from './roles/orchestrator.ts';
 import { removeSdkListeners } from './sdk-listeners.ts';
-import { playbookSeats } from './seats.ts';
+import { playbookSeats, type Table, type TakeSeats } from './seats.ts';
 import { Slots } from './slots.ts';
 import { leaveStages } from './stage.ts';
 import { runTwoMinds, TASK } from './two-minds.ts';
@@ -28,7 +28,10 @@ const MAX_PARALLEL_TRIALS = 6;
  * step. Resolves when the report is saved, also after a soft stop once there is a model. Rejects with a SproutError that
  * says why there is no result, with StaleAttemptError, or with the hard stop's reason.
  */
-export async function runTeam(context: TeamContext, seats: ModelProvider = playbookSeats()): Promise<void> {
+export async function runTeam(
+  context: TeamContext,
+  seats: ModelProvider | TakeSeats = playbookSeats(),
+): Promise<void> {
   const fatal = new AbortController();
   const goal = new AbortController();
   const board = new Blackboard();
@@ -39,21 +42,25 @@ export async function runTeam(context: TeamContext, seats: ModelProvider = playb
     context.cpus,
     context.job.options.maxTrials,
   );
-  const team: Team = {
+  const table: Table = {
     ...context,
     signal: AbortSignal.any([context.signal, fatal.signal]),
     searchSignal: AbortSignal.any([context.stopSignal, goal.signal]),
-    runner: new Runner({
-      modelProvider: seats,
-      tracingDisabled: true,
-      toolNotFoundBehavior: 'return_error_to_model',
-    }),
     board,
     budget,
-    slots: new Slots(Math.max(1, Math.min(context.cpus, MAX_PARALLEL_TRIALS))),
+    slots: new Slots(context.trialsAtOnce ?? Math.max(1, Math.min(context.cpus, MAX_PARALLEL_TRIALS))),
     meter: new ProgressMeter(context.recorder, budget, board, context.job.progress),
     goalReached: () => goal.abort(),
     fail: (error) => fatal.abort(error),
+  };
+  const team: Team = {
+    ...table,
+    runner: new Runner({
+      modelProvider: typeof seats === 'function' ? seats(table) : seats,
+      // It would post to the vendor, with the key, whatever the address of the model.
+      tracingDisabled: true,
+      toolNotFoundBehavior: 'return_error_to_model',
+    }),
   };
   const lead: AgentContext = {
     team,

@@ -108,6 +108,10 @@ export const evaluateResult = z.object({
   baseline: z.object({ validation: finite, holdout: finite.nullable() }),
   holdout: scores.nullable(),
   interval: interval.nullable(),
+  /** What its resamples draw: units that are whole groups, or times of which `length` neighbours go together. */
+  intervalOf: z
+    .object({ drawn: z.enum(['ROWS', 'GROUPS', 'TIMES']), units: z.int(), length: z.int() })
+    .nullable(),
   gap: finite.nullable(),
   warnings: z.array(coded),
   worstSlices: z.array(

@@ -1,5 +1,5 @@
 import { messageOf, StaleAttemptError } from '../domain/errors.ts';
-import type { AgentContext, Team } from './context.ts';
+import { type AgentContext, EXPLORED, type Team } from './context.ts';
 import { announce, conclude, converse, runAgent } from './delegate.ts';
 import { once } from './once.ts';
 import { masterTrainerSeat } from './roles/master-trainer.ts';
@@ -75,7 +75,7 @@ const childOf = (parent: AgentContext, segment: string): AgentContext => ({
  */
 async function explore(lead: AgentContext): Promise<string> {
   const { team } = lead;
-  const key = `${lead.run}#explored`;
+  const key = EXPLORED;
   const before = await team.recorder.finishedStep(key);
   const over = new AbortController();
   const end = (why: string) => over.abort(new ExplorationOver(why));

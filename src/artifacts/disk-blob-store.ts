@@ -1,22 +1,31 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { mkdir, open, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { mkdir, open, rename, rm, rmdir, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { QuotaExceededError, SproutError } from '../domain/errors.ts';
+import { asDiskFull, diskFull } from '../domain/disk-full.ts';
+import { SproutError } from '../domain/errors.ts';
 import type { BlobKey } from '../domain/ids.ts';
 import type { BlobStore } from './blob-store.ts';
 
 /** Lower-case words joined by slashes: nothing that a file system reads as more than a name. */
 const KEY = /^[a-z0-9][a-z0-9_-]*(\/[a-z0-9][a-z0-9_-]*)*$/;
 const MAX_KEY = 512;
+/** How often a blob on its way in looks at what is left. */
+const LOOK_EVERY_BYTES = 4 * 1024 ** 2;
 
 /**
  * Blobs as files under `directory`. A blob is written beside its place, flushed, and renamed into it, so that a crash
  * leaves the whole blob or none; what a crash left half-written is swept when the store is opened. One process at a time.
+ *
+ * With `reserveBytes`, uploads are refused with DISK_FULL when less is free, and the files of jobs, which those have worked for,
+ * when less than half of it is: the rest is the database's.
  */
-export async function openDiskBlobStore(directory: string): Promise<BlobStore> {
+export async function openDiskBlobStore(
+  directory: string,
+  { reserveBytes = 0 }: { reserveBytes?: number } = {},
+): Promise<BlobStore> {
   // A key can't start with a dot, so no blob can lie here.
   const incoming = join(directory, '.incoming');
   await rm(incoming, { recursive: true, force: true });
@@ -27,24 +36,44 @@ export async function openDiskBlobStore(directory: string): Promise<BlobStore> {
       const path = pathOf(directory, key);
       const temporary = join(incoming, randomUUID());
       const hash = createHash('sha256');
+      const reserve = key.startsWith('datasets/') ? reserveBytes : reserveBytes / 2;
       let size = 0;
+      let unseen = 0;
       const measure = new Transform({
         transform(chunk: Buffer, _encoding, done) {
           hash.update(chunk);
           size += chunk.length;
-          done(null, chunk);
+          unseen += chunk.length;
+          if (unseen < LOOK_EVERY_BYTES) return done(null, chunk);
+          unseen = 0;
+          assertRoom(directory, reserve).then(() => done(null, chunk), done);
         },
       });
       try {
+        await assertRoom(directory, reserve);
         await pipeline(content, measure, createWriteStream(temporary, { flags: 'wx', flush: true }));
         await moveInto(temporary, path);
       } catch (error) {
         await rm(temporary, { force: true });
-        throw hasCode(error, 'ENOSPC') ? diskFull(error) : error;
+        content.destroy();
+        throw asDiskFull(error);
       }
       return { size, sha256: hash.digest('hex') };
     },
 
+    ...readDiskBlobs(directory),
+
+    async delete(key) {
+      const path = pathOf(directory, key);
+      await rm(path, { force: true });
+      await removeWhenEmpty(dirname(path), directory);
+    },
+  };
+}
+
+/** The reading half, also for who looks in from beside a running server: opening the store sweeps what is on its way in. */
+export function readDiskBlobs(directory: string): Pick<BlobStore, 'get' | 'size'> {
+  return {
     async get(key, range) {
       const path = pathOf(directory, key);
       try {
@@ -66,13 +95,13 @@ export async function openDiskBlobStore(directory: string): Promise<BlobStore> {
         throw error;
       }
     },
-
-    async delete(key) {
-      const path = pathOf(directory, key);
-      await rm(path, { force: true });
-      await removeWhenEmpty(dirname(path), directory);
-    },
   };
+}
+
+async function assertRoom(directory: string, reserveBytes: number): Promise<void> {
+  if (reserveBytes === 0) return;
+  const { bavail, bsize } = await statfs(directory);
+  if (bavail * bsize < reserveBytes) throw diskFull();
 }
 
 function pathOf(directory: string, key: BlobKey): string {
@@ -115,12 +144,6 @@ async function removeWhenEmpty(folder: string, root: string): Promise<void> {
 const notFound = (key: BlobKey) =>
   new SproutError('BLOB_NOT_FOUND', `There is no blob "${key}".`, {
     hint: 'It was removed from DATA_DIR by something other than this server; upload or train again.',
-  });
-
-const diskFull = (cause: unknown) =>
-  new QuotaExceededError('DISK_FULL', "The server's disk is full.", {
-    hint: 'Free some space under DATA_DIR, or delete old jobs.',
-    cause,
   });
 
 const hasCode = (error: unknown, code: string): boolean =>

@@ -4,7 +4,7 @@ import type { Artifact } from '../domain/records.ts';
 export const DEFAULT_EXPIRY_SECONDS = 600;
 export const MAX_EXPIRY_SECONDS = 900;
 
-type Signed = Pick<Artifact, 'id' | 'name' | 'sha256' | 'contentType'>;
+type Signed = Pick<Artifact, 'id' | 'owner' | 'name' | 'sha256' | 'contentType'>;
 
 export interface UrlSigner {
   /** Path and query of a download link for `artifact`. */
@@ -49,9 +49,10 @@ export function createUrlSigner(
 /** `/artifacts/<id>/<file name>?expires=<unix seconds>&key=<id>&signature=<base64url>` */
 function linkTo(artifact: Signed, expires: number, key: { id: string; secret: string }): string {
   const canonical = JSON.stringify([
-    'sproutml-download-1',
+    'sproutml-download-2',
     key.id,
     'GET',
+    artifact.owner,
     artifact.id,
     artifact.sha256,
     'attachment',

@@ -35,6 +35,7 @@ export interface TrainingRequest {
   maxTrials?: number;
   goalScore?: number;
   instructions?: string;
+  maxCostUsd?: number;
   ignoreColumns?: readonly string[];
   keepColumns?: readonly string[];
   holdoutFraction?: number;
@@ -47,10 +48,16 @@ export interface TrainingRequest {
 export class ApiClient {
   /** The GraphQL endpoint. */
   readonly endpoint: URL;
+  /** Says who we are, to a server that asks. */
+  readonly #authorization: { authorization?: string };
 
-  /** `server` is the address people are given: `http://127.0.0.1:4000`, with or without `/graphql`. */
-  constructor(server: string) {
+  /**
+   * `server` is the address people are given: `http://127.0.0.1:4000`, with or without `/graphql`; `token` an API key or a
+   * JWT.
+   */
+  constructor(server: string, token?: string) {
     this.endpoint = new URL(server);
+    this.#authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
     if (this.endpoint.pathname === '/') this.endpoint.pathname = '/graphql';
   }
 
@@ -106,7 +113,7 @@ export class ApiClient {
 
   /** Every event of a job after `after`, each once and in order, over as many connections as it takes. */
   follow(jobId: string, following: Following): AsyncGenerator<JobUpdate> {
-    return followJob(this.endpoint, jobId, following);
+    return followJob(this.endpoint, jobId, { ...this.#authorization, ...following });
   }
 
   #ask<T>(query: string, variables: Record<string, unknown>, answer: z.ZodType<T>): Promise<T> {
@@ -130,6 +137,7 @@ export class ApiClient {
           // Forms need no preflight in a browser, so servers ask for a header that no form can send.
           'apollo-require-preflight': 'true',
           'content-type': contentType,
+          ...this.#authorization,
         },
         body,
         duplex: 'half',

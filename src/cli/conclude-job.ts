@@ -61,6 +61,7 @@ export function summaryLines(job: JobOutcome, downloaded: Downloaded | null): Li
     lines.push(fact('Validation', `${metric} ${scoreText(validationScore)}`));
     lines.push(fact('Baseline', `${metric} ${scoreText(baselineScore)}`));
   }
+  if (job.usage.modelCalls > 0) lines.push(fact('Model calls', usageText(job.usage)));
   if (downloaded) {
     const bytes = downloaded.files.reduce((sum, { artifact }) => sum + artifact.size, 0);
     lines.push(
@@ -74,6 +75,12 @@ export function summaryLines(job: JobOutcome, downloaded: Downloaded | null): Li
   }
   return lines;
 }
+
+/** What a language model in the agents' seats has cost. */
+const usageText = (usage: JobOutcome['usage']): string => {
+  const tokens = (usage.inputTokens + usage.outputTokens).toLocaleString('en');
+  return `${usage.modelCalls}, ${tokens} tokens, about $${usage.estimatedCostUsd.toFixed(4)}`;
+};
 
 function headline(job: JobOutcome): Line {
   const tone =

@@ -59,6 +59,7 @@ export const DOCUMENTS = {
         }
         failure { code message hint stage }
         leaderboard(first: 20) { id name family score fitSeconds isBaseline isBest }
+        usage { modelCalls inputTokens outputTokens estimatedCostUsd }
       }
     }
     ${JOB_FIELDS}

@@ -52,9 +52,12 @@ export function graphQLError(problem: { message: string; extensions?: unknown })
   return new SproutError(
     typeof code === 'string' ? code : 'SERVER_ERROR',
     typeof id === 'string' ? `${problem.message} (id ${id})` : problem.message,
-    typeof hint === 'string' ? { hint } : {},
+    code === 'UNAUTHENTICATED' ? { hint: TOKEN_HINT } : typeof hint === 'string' ? { hint } : {},
   );
 }
+
+/** The server's own hint speaks of headers. */
+const TOKEN_HINT = 'Give an API key or a token with --token, or set SPROUTML_TOKEN.';
 
 /** `fetch failed` says nothing; what it wraps does. */
 function rootCause(error: unknown): string {

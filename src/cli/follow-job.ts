@@ -10,6 +10,8 @@ export interface Following {
   /** The last sequence already seen; 0 replays the job from its first event. */
   after: number;
   signal?: AbortSignal;
+  /** Of the kind `Bearer …`, for a server that asks who we are. */
+  authorization?: string;
   /** How long to try without hearing anything before giving up; a server restarts in less. Default 60 s. */
   patienceMs?: number;
   onReconnecting?(reason: string): void;
@@ -31,7 +33,7 @@ const REFUSALS: ReadonlySet<number> = new Set([4400, 4401, 4403, 4406]);
 export async function* followJob(
   endpoint: URL,
   jobId: string,
-  { after, signal, patienceMs = PATIENCE_MS, onReconnecting }: Following,
+  { after, signal, authorization, patienceMs = PATIENCE_MS, onReconnecting }: Following,
 ): AsyncGenerator<JobUpdate> {
   let seen = after;
   let introduced = false;
@@ -42,7 +44,7 @@ export async function* followJob(
   while (!signal?.aborted) {
     let reason: string;
     try {
-      for await (const update of oneConnection(endpoint, jobId, seen, signal)) {
+      for await (const update of oneConnection(endpoint, jobId, { after: seen, signal, authorization })) {
         givingUpAt = Date.now() + patienceMs;
         ended ||= isTerminal(update.job.status);
         if (update.event === null) {
@@ -72,14 +74,18 @@ export async function* followJob(
 async function* oneConnection(
   endpoint: URL,
   jobId: string,
-  after: number,
-  signal: AbortSignal | undefined,
+  {
+    after,
+    signal,
+    authorization,
+  }: { after: number; signal: AbortSignal | undefined; authorization: string | undefined },
 ): AsyncGenerator<JobUpdate> {
   const url = new URL(endpoint);
   url.protocol = endpoint.protocol === 'https:' ? 'wss:' : 'ws:';
   let pongDue: NodeJS.Timeout | undefined;
   const client = createClient({
     url: url.href,
+    ...(authorization === undefined ? {} : { connectionParams: { authorization } }),
     // Reconnecting is ours: the client's own would ask again with the cursor of the first time.
     retryAttempts: 0,
     connectionAckWaitTimeout: PONG_WITHIN_MS,

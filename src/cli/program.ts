@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { describeConfig } from '../config.ts';
 import { METRICS, TASKS } from '../domain/vocabulary.ts';
 import { EXIT, EXIT_CODE_MEANINGS, type ExitCode } from './exit-codes.ts';
+import { addKeysCommand } from './keys-command.ts';
 import { reportError } from './report-error.ts';
 
 const DEFAULT_SERVER = 'http://127.0.0.1:4000';
@@ -76,8 +77,10 @@ function buildProgram(end: (code: ExitCode) => void): Command {
     .option('--group-column <column>', 'keep rows of one value together: new rows will be of new groups')
     .option('--time-column <column>', 'seal the latest rows by this column: new rows will be later ones')
     .option('--instructions <text>', 'what the agents should know about the data')
+    .option('--max-cost <dollars>', 'most that a language model may cost; 0: the playbook alone', number)
     .option('--idempotency-key <key>', 'the same key and input again give the same job')
     .addOption(serverOption())
+    .addOption(tokenOption())
     .option('--wait', 'stay until the job has ended, showing what happens; Ctrl-C ends it and keeps the best')
     .option('--out <folder>', 'download every artifact into this folder; implies --wait')
     .option('--json', 'print JSON lines for a program to read; the last line is the result')
@@ -101,6 +104,7 @@ function buildProgram(end: (code: ExitCode) => void): Command {
     .description('follow a job of a running server, from its first event on')
     .argument('<job>', 'the id that `train` printed')
     .addOption(serverOption())
+    .addOption(tokenOption())
     .option('--out <folder>', 'download every artifact into this folder once the job has ended')
     .option('--json', 'print JSON lines for a program to read; the last line is the result')
     .addHelpText('after', examples('sproutml watch job_0190f6b0-6f5e-4c39-9a53-0d5f3b3f7c11'))
@@ -117,6 +121,12 @@ function buildProgram(end: (code: ExitCode) => void): Command {
     .option('--time-budget <seconds>', 'how long to search', wholeNumber, DEMO_SECONDS)
     .option('--out <folder>', 'where the files go; default: ./sproutml-demo-<date>-<time>')
     .option('--port <port>', 'port of the server; default: a free one', wholeNumber)
+    .addOption(
+      new Option('--mind <who>', "who sits in the agents' seats; default: as configured").choices([
+        'playbook',
+        'scripted',
+      ]),
+    )
     .option('--keep-open', 'leave the server running afterwards, to look around in GraphiQL')
     .option('--json', 'print JSON lines for a program to read; the last line is the result')
     .addHelpText(
@@ -124,6 +134,7 @@ function buildProgram(end: (code: ExitCode) => void): Command {
       examples(
         'sproutml demo',
         'sproutml demo --keep-open',
+        'sproutml demo --mind scripted',
         'sproutml demo --file houses.csv --target price',
       ),
     )
@@ -152,6 +163,35 @@ function buildProgram(end: (code: ExitCode) => void): Command {
       end(await setup(options));
     });
 
+  addKeysCommand(program, end);
+  program
+    .command('backup')
+    .description('copy database and files of DATA_DIR into a new folder, while the server runs')
+    .argument('<folder>', 'where to; it must not be there yet')
+    .option('--json', 'print what was copied as a JSON line')
+    .addHelpText(
+      'after',
+      examples('sproutml backup /backups/$(date +%F)', 'DATA_DIR=/srv/sproutml sproutml backup /backups/now'),
+    )
+    .action(async (folder: string, options) => {
+      const { backup } = await import('./commands/backup.ts');
+      end(await backup(folder, { ...options, version: version() }));
+    });
+
+  program
+    .command('restore')
+    .description('lay a backup into DATA_DIR, which must be empty and no server running on it')
+    .argument('<folder>', 'the backup')
+    .option('--json', 'print what was restored as a JSON line')
+    .addHelpText(
+      'after',
+      examples('sproutml restore /backups/2026-11-23', 'DATA_DIR=/srv/again sproutml restore /backups/now'),
+    )
+    .action(async (folder: string, options) => {
+      const { restore } = await import('./commands/restore.ts');
+      end(await restore(folder, options));
+    });
+
   return program;
 }
 
@@ -167,6 +207,9 @@ const serverOption = () =>
     }
     return text;
   });
+
+const tokenOption = () =>
+  new Option('--token <token>', 'API key or token, where the server asks who you are').env('SPROUTML_TOKEN');
 
 function number(text: string): number {
   const value = Number(text);

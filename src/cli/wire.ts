@@ -71,6 +71,12 @@ const jobOutcome = jobSnapshot.extend({
     })
     .nullable(),
   leaderboard: z.array(trial.extend({ isBaseline: z.boolean(), isBest: z.boolean() })),
+  usage: z.object({
+    modelCalls: z.number(),
+    inputTokens: z.number(),
+    outputTokens: z.number(),
+    estimatedCostUsd: z.number(),
+  }),
 });
 export type JobOutcome = z.output<typeof jobOutcome>;
 

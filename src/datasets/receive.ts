@@ -3,10 +3,11 @@ import { pipeline } from 'node:stream/promises';
 import { parse } from 'csv-parse/sync';
 import type { FileUpload } from 'graphql-upload-minimal';
 import type { BlobStore, StoredBlob } from '../artifacts/blob-store.ts';
-import { InvalidDatasetError, messageOf, SproutError } from '../domain/errors.ts';
+import { InvalidDatasetError, messageOf, QuotaExceededError, SproutError } from '../domain/errors.ts';
 import { type BlobKey, newDatasetId } from '../domain/ids.ts';
-import type { Dataset, Dialect } from '../domain/records.ts';
-import type { Jobs } from '../jobs/jobs.ts';
+import type { Dialect } from '../domain/records.ts';
+import type { NewDataset } from '../jobs/jobs.ts';
+import type { OwnJobs } from '../jobs/own-jobs.ts';
 import { columnNames } from './column-names.ts';
 import { count, type TableFacts, TableInspector, type TableLimits } from './table-inspector.ts';
 import { assertTarget, assertUnambiguous } from './target.ts';
@@ -17,14 +18,15 @@ const MAX_NAME = 200;
 
 /** A table that is in the blob store and passed every check, but that no record names yet. */
 export interface ReceivedDataset {
-  dataset: Omit<Dataset, 'createdAt'>;
+  dataset: NewDataset;
   /** Checks that the target is there, once, and (in a table small enough to have been kept) has two values or more. */
   assertTarget(target: string): void;
 }
 
 /**
  * Streams an upload to the blob store, hashed and inspected on the way. Rejects with InvalidDatasetError when it is not a
- * table that can be trained on, and leaves nothing in the store then.
+ * table that can be trained on, with QuotaExceededError when it is more than its owner may upload, and leaves nothing in
+ * the store then.
  */
 export async function receiveDataset(
   upload: Promise<FileUpload>,
@@ -33,12 +35,14 @@ export async function receiveDataset(
     jobs,
     blobs,
     limits,
-  }: { jobs: Pick<Jobs, 'expectBlob' | 'discardBlob'>; blobs: BlobStore; limits: TableLimits },
+  }: { jobs: Pick<OwnJobs, 'expectBlob' | 'discardBlob'>; blobs: BlobStore; limits: TableLimits },
 ): Promise<ReceivedDataset> {
   const id = newDatasetId();
   const blobKey = `datasets/${id}` as BlobKey;
-  await jobs.expectBlob(blobKey);
-  const inspector = new TableInspector(limits);
+  const allowance = await jobs.expectBlob(blobKey);
+  const inspector = new TableInspector(limits, (bytes) => {
+    if (allowance !== null && bytes > allowance) throw moreThanAllowed(allowance);
+  });
   try {
     const { filename, blob } = await store(upload, inspector, blobs, blobKey, limits);
     const facts = inspector.facts();
@@ -138,6 +142,14 @@ function tooLarge(maximum: number): InvalidDatasetError {
   return new InvalidDatasetError('FILE_TOO_LARGE', `The file is larger than ${maximum} bytes.`, {
     hint: 'Compress it (.csv.gz is read as it is), or raise MAX_UPLOAD_BYTES on the server.',
   });
+}
+
+function moreThanAllowed(allowance: number): QuotaExceededError {
+  return new QuotaExceededError(
+    'QUOTA_EXCEEDED',
+    `The file is larger than the ${allowance} bytes you may still upload.`,
+    { hint: 'Compress it (.csv.gz is read as it is), delete jobs you no longer need, or try tomorrow.' },
+  );
 }
 
 function readHeader({ header, dialect }: TableFacts): string[] {

@@ -29,6 +29,7 @@ export interface TableFacts {
  */
 export class TableInspector extends Transform {
   readonly #limits: TableLimits;
+  readonly #onBytes: (seen: number) => void;
   readonly #utf8 = new Utf8Check();
   #seen = 0;
   #gunzip: Gunzip | null = null;
@@ -42,14 +43,17 @@ export class TableInspector extends Transform {
   #header: { start: number; end: number } | null = null;
   #rows = 0;
 
-  constructor(limits: TableLimits) {
+  /** @param onBytes is told how many bytes have come so far; what it throws ends the stream. */
+  constructor(limits: TableLimits, onBytes: (seen: number) => void = () => undefined) {
     super();
     this.#limits = limits;
+    this.#onBytes = onBytes;
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
     this.#seen += chunk.length;
     try {
+      this.#onBytes(this.#seen);
       const bytes = this.#decided ? chunk : this.#decideCompression(chunk);
       if (this.#gunzip !== null) {
         this.#gunzip.write(bytes, (error) => {

@@ -3,14 +3,18 @@ import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { SproutError } from '../domain/errors.ts';
 
+/** What a held folder has in it. */
+export const LOCK_FILE = 'sproutml.lock';
+export const HOLDER_FILE = 'sproutml.lock.json';
+
 /**
  * Holds a data folder for this process alone until the returned function is called or the process dies, however it dies:
  * the operating system frees the lock. Throws DATA_DIR_LOCKED, naming the holder, when another process has it.
  */
 export function lockDataDir(dataDir: string): () => void {
   mkdirSync(dataDir, { recursive: true });
-  const holderFile = join(dataDir, 'sproutml.lock.json');
-  const lock = new Sqlite(join(dataDir, 'sproutml.lock'), { timeout: 0 });
+  const holderFile = join(dataDir, HOLDER_FILE);
+  const lock = new Sqlite(join(dataDir, LOCK_FILE), { timeout: 0 });
   try {
     lock.exec('BEGIN EXCLUSIVE');
   } catch (error) {

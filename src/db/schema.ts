@@ -1,14 +1,16 @@
 import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
 import type { EventBody } from '../domain/events.ts';
-import type { ArtifactId, BlobKey, DatasetId, JobId } from '../domain/ids.ts';
+import type { ApiKeyId, ArtifactId, BlobKey, DatasetId, JobId, OwnerId } from '../domain/ids.ts';
 import type {
   DatasetColumn,
   Dialect,
+  JobColumn,
   JobFailure,
   JobOptions,
   JobResult,
   JobUsage,
 } from '../domain/records.ts';
+import { LOCAL_OWNER, type Scope } from '../domain/viewer.ts';
 import type {
   AgentRole,
   ArtifactKind,
@@ -28,6 +30,9 @@ import type {
 
 const time = (name: string) => integer(name, { mode: 'timestamp_ms' });
 
+/** Rows from before there were owners are the local one's. */
+const owner = () => text('owner').$type<OwnerId>().notNull().default(LOCAL_OWNER);
+
 export const datasets = sqliteTable(
   'datasets',
   {
@@ -40,8 +45,12 @@ export const datasets = sqliteTable(
     dialect: text('dialect', { mode: 'json' }).$type<Dialect>().notNull(),
     blobKey: text('blob_key').$type<BlobKey>().notNull(),
     createdAt: time('created_at').notNull(),
+    owner: owner(),
   },
-  (table) => [index('datasets_newest').on(table.createdAt, table.id)],
+  (table) => [
+    index('datasets_newest').on(table.createdAt, table.id),
+    index('datasets_by_owner').on(table.owner, table.createdAt, table.id),
+  ],
 );
 
 export const jobs = sqliteTable(
@@ -79,12 +88,16 @@ export const jobs = sqliteTable(
     createdAt: time('created_at').notNull(),
     startedAt: time('started_at'),
     finishedAt: time('finished_at'),
+    owner: owner(),
+    /** The W3C `traceparent` of the request it was asked for in, so that its runs belong to the same trace. */
+    traceParent: text('trace_parent'),
   },
   (table) => [
     index('jobs_newest').on(table.createdAt, table.id),
+    index('jobs_by_owner').on(table.owner, table.createdAt, table.id),
     index('jobs_by_status').on(table.status, table.createdAt, table.id),
     index('jobs_by_dataset').on(table.datasetId, table.createdAt, table.id),
-    uniqueIndex('jobs_by_idempotency_key').on(table.idempotencyKey),
+    uniqueIndex('jobs_by_idempotency_key').on(table.owner, table.idempotencyKey),
   ],
 );
 
@@ -93,6 +106,12 @@ const ofJob = () =>
     .$type<JobId>()
     .notNull()
     .references(() => jobs.id, { onDelete: 'cascade' });
+
+/** What became of each column of the table; apart from the job, which is read far more often than thousands of columns are. */
+export const jobColumns = sqliteTable('job_columns', {
+  jobId: ofJob().primaryKey(),
+  columns: text('columns', { mode: 'json' }).$type<readonly JobColumn[]>().notNull(),
+});
 
 /** The append-only log: `sequence` is 1, 2, 3 … within the job. */
 export const events = sqliteTable(
@@ -133,7 +152,6 @@ export const trials = sqliteTable(
     name: text('name').notNull(),
     family: text('family').$type<Family>().notNull(),
     agent: text('agent').$type<AgentRole>().notNull(),
-    origin: text('origin').$type<Mind>().notNull().default('PLAYBOOK'),
     score: real('score').notNull(),
     foldScores: text('fold_scores', { mode: 'json' }).$type<readonly number[]>().notNull(),
     fitSeconds: real('fit_seconds').notNull(),
@@ -141,6 +159,7 @@ export const trials = sqliteTable(
     parameters: text('parameters', { mode: 'json' }).$type<Readonly<Record<string, unknown>>>().notNull(),
     isBaseline: integer('is_baseline', { mode: 'boolean' }).notNull(),
     createdAt: time('created_at').notNull(),
+    origin: text('origin').$type<Mind>().notNull().default('PLAYBOOK'),
   },
   (table) => [primaryKey({ columns: [table.jobId, table.id] })],
 );
@@ -164,6 +183,26 @@ export const artifacts = sqliteTable(
   ],
 );
 
+/** Whom to tell when a job has ended, and how far that has got. The job's end itself says that it is time. */
+export const webhooks = sqliteTable(
+  'webhooks',
+  {
+    jobId: ofJob().primaryKey(),
+    /** The same at every attempt: receivers know a repetition by it. */
+    messageId: text('message_id').notNull(),
+    url: text('url').notNull(),
+    secret: text('secret').notNull(),
+    /** OPEN until it is delivered or given up. */
+    state: text('state').$type<'OPEN' | 'DELIVERED' | 'FAILED'>().notNull(),
+    attempts: integer('attempts').notNull(),
+    nextAttemptAt: time('next_attempt_at'),
+    lastStatusCode: integer('last_status_code'),
+    lastError: text('last_error'),
+    deliveredAt: time('delivered_at'),
+  },
+  (table) => [index('webhooks_by_state').on(table.state, table.nextAttemptAt)],
+);
+
 /**
  * Blobs and sandbox folders that no row owns: not yet, or no more. Written before such a thing is made or in the
  * transaction that disowns it, removed once it is owned or gone; what a crash leaves here is cleared at boot.
@@ -177,3 +216,28 @@ export const leftovers = sqliteTable(
   },
   (table) => [primaryKey({ columns: [table.kind, table.key] })],
 );
+
+/** What is remembered of an owner beside their rows, so that deleting those gives nothing back. */
+export const owners = sqliteTable('owners', {
+  owner: text('owner').$type<OwnerId>().primaryKey(),
+  /** When a job of theirs was last begun: whoever waits longest is next. */
+  lastTurnAt: time('last_turn_at'),
+  /** The day (UTC, as 2026-01-31) that the sums below are of. */
+  day: text('day').notNull(),
+  uploadedBytes: integer('uploaded_bytes').notNull(),
+  budgetSeconds: integer('budget_seconds').notNull(),
+});
+
+export const apiKeys = sqliteTable('api_keys', {
+  id: text('id').$type<ApiKeyId>().primaryKey(),
+  name: text('name').notNull(),
+  owner: text('owner').$type<OwnerId>().notNull(),
+  scope: text('scope').$type<Scope>().notNull(),
+  /** SHA-256 of the secret, in hex. The secret itself is random enough to need no salt, and is nowhere. */
+  secretHash: text('secret_hash').notNull(),
+  createdAt: time('created_at').notNull(),
+  expiresAt: time('expires_at'),
+  revokedAt: time('revoked_at'),
+  /** To the minute. */
+  lastUsedAt: time('last_used_at'),
+});

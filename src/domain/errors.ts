@@ -55,11 +55,38 @@ export class JobNotFoundError extends SproutError {
   }
 }
 
+export class ApiKeyNotFoundError extends SproutError {
+  constructor(id: string) {
+    super('API_KEY_NOT_FOUND', `There is no API key with id "${id}".`, {
+      hint: 'List what there is with the `apiKeys` query or `sproutml keys list`.',
+    });
+  }
+}
+
 /** The job is not in a state that allows this: cancelling an ended one, deleting a running one. */
 export class JobStateError extends SproutError {}
 
 /** A limit of this server is reached; nothing was stored. */
 export class QuotaExceededError extends SproutError {}
+
+/** Whoever asks has not said, or not proved, who they are. One code whatever the reason; the message tells it. */
+export class UnauthenticatedError extends SproutError {
+  constructor(reason: string, cause?: unknown) {
+    super('UNAUTHENTICATED', reason, {
+      hint: 'Send `authorization: Bearer <token or API key>`; over WebSocket, `{ authorization }` in connectionParams.',
+      cause,
+    });
+  }
+}
+
+/** Who asks is known, and may not do this. */
+export class ForbiddenError extends SproutError {
+  constructor(wanted: string) {
+    super('FORBIDDEN', `This needs the scope ${wanted}.`, {
+      hint: 'Use a token or an API key of that scope; an administrator can make one.',
+    });
+  }
+}
 
 /** A runner wrote with an attempt number that is no longer the job's: it lost its claim and must stop at once. */
 export class StaleAttemptError extends SproutError {

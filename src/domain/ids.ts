@@ -5,6 +5,9 @@ export type Brand<T, Name extends string> = T & { readonly __brand: Name };
 export type JobId = Brand<string, 'JobId'>;
 export type DatasetId = Brand<string, 'DatasetId'>;
 export type ArtifactId = Brand<string, 'ArtifactId'>;
+/** Whose a dataset or job is: a claim of a token, the owner an API key was made for, or `local`. */
+export type OwnerId = Brand<string, 'OwnerId'>;
+export type ApiKeyId = Brand<string, 'ApiKeyId'>;
 /** Where bytes lie in the blob store: `datasets/<id>`, `artifacts/<job>/<id>`. */
 export type BlobKey = Brand<string, 'BlobKey'>;
 

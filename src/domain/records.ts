@@ -1,7 +1,8 @@
-import type { ArtifactId, BlobKey, DatasetId, JobId } from './ids.ts';
+import type { ArtifactId, BlobKey, DatasetId, JobId, OwnerId } from './ids.ts';
 import type {
   AgentRole,
   ArtifactKind,
+  ColumnRole,
   ColumnType,
   Family,
   JobStatus,
@@ -28,8 +29,22 @@ export interface DatasetColumn {
   distinct: number | null;
 }
 
+/** What became of a column in one job. */
+export interface JobColumn {
+  name: string;
+  type: ColumnType;
+  role: ColumnRole;
+  /** How it becomes numbers; null until features are planned, and where it is none. */
+  treatment: string | null;
+  /** Why it has its role, or how its cells are read where that was a choice. */
+  reason: string | null;
+  /** What is to be known of it before the score is believed. */
+  warnings: readonly { code: string; message: string }[];
+}
+
 export interface Dataset {
   id: DatasetId;
+  owner: OwnerId;
   name: string;
   columns: readonly DatasetColumn[];
   rowCount: number | null;
@@ -61,6 +76,8 @@ export interface JobOptions {
   groupColumn: string | null;
   /** The rows that are latest by this column are sealed. Not together with `groupColumn`. */
   timeColumn: string | null;
+  /** Most US dollars a language model may cost; null: the server's own limit. */
+  maxCostUsd: number | null;
 }
 
 /** Options that jobs of earlier versions were stored without, and what that means. */
@@ -70,6 +87,7 @@ export const LATER_OPTIONS = {
   holdoutFraction: null,
   groupColumn: null,
   timeColumn: null,
+  maxCostUsd: null,
 } as const satisfies Partial<JobOptions>;
 
 export interface Interval {
@@ -98,16 +116,30 @@ export interface JobFailure {
   stage: Stage | null;
 }
 
-export interface JobUsage {
+/** What one agent has used of a language model. */
+export interface AgentUsage {
+  /** Calls that were answered. */
   modelCalls: number;
   inputTokens: number;
+  /** Of `inputTokens`, those read from the model's cache. */
+  cachedInputTokens: number;
   outputTokens: number;
   estimatedCostUsd: number;
+}
+
+export interface JobUsage extends AgentUsage {
   sandboxSeconds: number;
+  /** Core-seconds and GiB-seconds that its cloud sandboxes were there for, which is what clouds bill; 0 on this machine. */
+  sandboxCpuSeconds: number;
+  sandboxMemoryGibSeconds: number;
+  /** Who used it; the playbook uses nothing. */
+  agents: Partial<Record<AgentRole, AgentUsage>>;
 }
 
 export interface Job {
   id: JobId;
+  /** Always the owner of its dataset. */
+  owner: OwnerId;
   datasetId: DatasetId;
   options: JobOptions;
   status: JobStatus;
@@ -154,6 +186,8 @@ export interface Trial {
 export interface Artifact {
   id: ArtifactId;
   jobId: JobId;
+  /** The owner of its job. */
+  owner: OwnerId;
   name: string;
   kind: ArtifactKind;
   contentType: string;

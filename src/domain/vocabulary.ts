@@ -51,6 +51,10 @@ export const COLUMN_TYPES = [
 ] as const;
 export type ColumnType = (typeof COLUMN_TYPES)[number];
 
+/** What a column is to a job. */
+export const COLUMN_ROLES = ['FEATURE', 'TARGET', 'IGNORED', 'DROPPED'] as const;
+export type ColumnRole = (typeof COLUMN_ROLES)[number];
+
 export const METRICS = [
   'ROC_AUC',
   'PR_AUC',

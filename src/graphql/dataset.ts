@@ -49,6 +49,7 @@ builder.node(DatasetRef, {
     size: t.expose('size', { type: 'ByteSize', description: 'Size of the file as uploaded.' }),
     sha256: t.exposeString('sha256', { description: 'SHA-256 of the file as uploaded, in hex.' }),
     dialect: t.expose('dialect', { type: DialectType, description: 'How the file is read.' }),
+    owner: t.exposeString('owner', { description: 'Whose it is.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was uploaded.' }),
   }),
 });

@@ -1,6 +1,7 @@
 import type {
   AgentRole,
   ArtifactKind,
+  ColumnRole,
   ColumnType,
   Family,
   JobStatus,
@@ -14,7 +15,7 @@ import type { Containment } from '../sandbox/sandbox.ts';
 import { builder } from './builder.ts';
 
 /** Every value of `T` with what it means: a word added to the vocabulary does not compile until it is described. */
-function values<T extends string>(meanings: Readonly<Record<T, string>>) {
+export function values<T extends string>(meanings: Readonly<Record<T, string>>) {
   return Object.fromEntries(
     Object.entries<string>(meanings).map(([value, description]) => [
       value,
@@ -145,6 +146,16 @@ export const ColumnTypeEnum = builder.enumType('ColumnType', {
     TEXT: 'Free text.',
     IDENTIFIER: 'A different value in every row: tells rows apart, predicts nothing.',
     CONSTANT: 'The same value in every row.',
+  }),
+});
+
+export const ColumnRoleEnum = builder.enumType('ColumnRole', {
+  description: 'What a column is to a job.',
+  values: values<ColumnRole>({
+    FEATURE: 'Models learn from it.',
+    TARGET: 'It is predicted.',
+    IGNORED: 'Left out as asked: by `ignoreColumns`, or as the column of groups.',
+    DROPPED: 'Left out by the toolkit; `reason` says why. `keepColumns` takes it in where that can be.',
   }),
 });
 

@@ -1,4 +1,5 @@
 import {
+  ApiKeyNotFoundError,
   DatasetNotFoundError,
   InvalidDatasetError,
   InvalidOptionsError,
@@ -103,6 +104,12 @@ export const JobNotFoundErrorType = errorRef<JobNotFoundError>('JobNotFoundError
 export const JobStateErrorType = errorRef<JobStateError>('JobStateError').implement({
   isTypeOf: isExpected(JobStateError),
   description: 'The job is not in a state that allows this.',
+  interfaces: [ErrorInterface],
+});
+
+export const ApiKeyNotFoundErrorType = errorRef<ApiKeyNotFoundError>('ApiKeyNotFoundError').implement({
+  isTypeOf: isExpected(ApiKeyNotFoundError),
+  description: 'There is no API key with that id.',
   interfaces: [ErrorInterface],
 });
 

@@ -40,12 +40,12 @@ const Health = builder.objectRef<ApiContext>('Health').implement({
       resolve: ({ about }) => about,
     }),
     queuedJobs: t.int({
-      description: 'Jobs waiting to run.',
+      description: 'Jobs waiting to run, of those you may see.',
       complexity: 10,
       resolve: ({ jobs, config }) => countJobs(jobs, 'QUEUED', config.MAX_QUEUED_JOBS),
     }),
     runningJobs: t.int({
-      description: 'Jobs running now.',
+      description: 'Jobs running now, of those you may see.',
       complexity: 10,
       resolve: ({ jobs, config }) => countJobs(jobs, 'RUNNING', config.JOB_CONCURRENCY),
     }),

@@ -1,6 +1,7 @@
 import { JobNotFoundError } from '../domain/errors.ts';
 import type { JobId } from '../domain/ids.ts';
-import type { Jobs, JobUpdate } from '../jobs/jobs.ts';
+import type { JobUpdate } from '../jobs/jobs.ts';
+import type { OwnJobs } from '../jobs/own-jobs.ts';
 import { builder } from './builder.ts';
 import { JobEventInterface } from './event.ts';
 import { parseId } from './global-id.ts';
@@ -51,10 +52,15 @@ builder.subscriptionField('jobUpdated', (t) =>
  * event says from where to resume. While a backlog is still to be told that is not the job's latest. Events go through as
  * the objects they are, so that they can be executed once for all who wait for them.
  */
-function followUntilReturn(jobs: Jobs, id: JobId, after: number | null): AsyncIterableIterator<ToldUpdate> {
+async function followUntilReturn(
+  jobs: OwnJobs,
+  id: JobId,
+  after: number | null,
+): Promise<AsyncIterableIterator<ToldUpdate>> {
   const closing = new AbortController();
-  const updates = jobs.follow(id, { after, signal: closing.signal })[Symbol.asyncIterator]();
-  return {
+  const followed = await jobs.follow(id, { after, signal: closing.signal });
+  const updates = followed[Symbol.asyncIterator]();
+  const told: AsyncIterableIterator<ToldUpdate> = {
     [Symbol.asyncIterator]() {
       return this;
     },
@@ -70,4 +76,5 @@ function followUntilReturn(jobs: Jobs, id: JobId, after: number | null): AsyncIt
       return { done: true, value: undefined };
     },
   };
+  return told;
 }

@@ -1,4 +1,4 @@
-import type { JobId } from '../domain/ids.ts';
+import type { JobId, OwnerId } from '../domain/ids.ts';
 import type * as records from '../domain/records.ts';
 import type { JobFilter } from '../jobs/jobs.ts';
 import { builder } from './builder.ts';
@@ -14,27 +14,18 @@ import {
 } from './enums.ts';
 import { JobEventInterface } from './event.ts';
 import { encodeGlobalId, parseId } from './global-id.ts';
+import { JobColumn } from './job-column.ts';
 import { badArgument, checkLimit, connectionComplexity, toConnection, toPageRequest } from './page.ts';
 import { ArtifactRef, DatasetRef, JobRef, TrialRef } from './refs.ts';
 import { TrainingResult } from './training-result.ts';
 import { toTrialShape } from './trial.ts';
+import { Usage } from './usage.ts';
+import { WebhookRef } from './webhook.ts';
 
 const MAX_EVENTS = 1_000;
 const DEFAULT_EVENTS = 100;
 const MAX_LEADERBOARD = 1_000;
-
-const Usage = builder.objectRef<records.JobUsage>('Usage').implement({
-  description: 'What the job has used so far.',
-  fields: (t) => ({
-    modelCalls: t.exposeInt('modelCalls', { description: 'Calls to a language model.' }),
-    inputTokens: t.exposeInt('inputTokens', { description: 'Tokens sent to it.' }),
-    outputTokens: t.exposeInt('outputTokens', { description: 'Tokens it answered with.' }),
-    estimatedCostUsd: t.exposeFloat('estimatedCostUsd', {
-      description: 'What they cost by list price, in US dollars.',
-    }),
-    sandboxSeconds: t.exposeFloat('sandboxSeconds', { description: 'Seconds of work in the sandbox.' }),
-  }),
-});
+const TYPICAL_COLUMNS = 50;
 
 const Failure = builder.objectRef<records.JobFailure>('Failure').implement({
   description: 'Why a job failed.',
@@ -126,10 +117,22 @@ builder.node(JobRef, {
       nullable: true,
       resolve: ({ options }) => options.timeColumn,
     }),
+    maxCostUsd: t.float({
+      description: "Most US dollars its language model may cost; null: the server's own limit.",
+      nullable: true,
+      resolve: ({ options }) => options.maxCostUsd,
+    }),
     dataset: t.field({
       type: DatasetRef,
       description: 'The table it trains on.',
       resolve: ({ datasetId }, _args, { datasetLoader }) => datasetLoader.load(datasetId),
+    }),
+    columns: t.field({
+      type: [JobColumn],
+      description:
+        'What became of each column of the table, in the order of the file; none until it is profiled.',
+      complexity: { field: 1, multiplier: TYPICAL_COLUMNS },
+      resolve: async ({ id }, _args, { jobs }) => [...(await jobs.columns(id))],
     }),
     mind: t.expose('mind', { type: MindEnum, description: "Who sits in the agents' seats." }),
     sandbox: t.expose('sandbox', {
@@ -145,6 +148,7 @@ builder.node(JobRef, {
       nullable: true,
       resolve: ({ retryOf }) => (retryOf === null ? null : encodeGlobalId('Job', retryOf)),
     }),
+    owner: t.exposeString('owner', { description: 'Whose it is: always the owner of its dataset.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was asked for.' }),
     startedAt: t.expose('startedAt', {
       type: 'DateTime',
@@ -177,6 +181,12 @@ builder.node(JobRef, {
       type: Failure,
       description: 'Why it failed; null unless FAILED.',
       nullable: true,
+    }),
+    webhook: t.field({
+      type: WebhookRef,
+      description: 'Who is told of its end; null: nobody.',
+      nullable: true,
+      resolve: (job, _args, { jobs }) => jobs.webhook(job.id),
     }),
     events: t.field({
       type: [JobEventInterface],
@@ -226,6 +236,7 @@ const JobFilterInput = builder.inputType('JobFilter', {
     datasetId: t.id({ description: 'On this dataset.' }),
     task: t.field({ type: TaskEnum, description: 'Of this task.' }),
     nameContains: t.string({ description: 'With this in the name, whatever the case.' }),
+    owner: t.string({ description: "Of this owner; only administrators see other owners' jobs." }),
   }),
 });
 
@@ -265,5 +276,6 @@ function toJobFilter(input: typeof JobFilterInput.$inferInput): JobFilter | null
     ...(datasetId === undefined ? {} : { datasetId }),
     ...(input.task == null ? {} : { task: input.task }),
     ...(input.nameContains == null ? {} : { nameContains: input.nameContains }),
+    ...(input.owner == null ? {} : { owner: input.owner as OwnerId }),
   };
 }

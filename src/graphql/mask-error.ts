@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { GraphQLError } from 'graphql';
 import type { Logger } from 'pino';
+import { asDiskFull } from '../domain/disk-full.ts';
 import { SproutError } from '../domain/errors.ts';
 
 /**
@@ -8,7 +9,7 @@ import { SproutError } from '../domain/errors.ts';
  * out, which finds the whole story in the log.
  */
 export function maskError(error: unknown, logger: Logger): GraphQLError {
-  const cause = rootCause(error);
+  const cause = asDiskFull(rootCause(error));
   const place = error instanceof GraphQLError ? { nodes: error.nodes, path: error.path } : {};
   if (cause instanceof GraphQLError) {
     return coded(error instanceof GraphQLError ? error : cause);

@@ -12,6 +12,9 @@ import './job.ts';
 import './job-updates.ts';
 import './training.ts';
 import './job-control.ts';
+import './viewer.ts';
+import './api-key.ts';
+import { guardMutations } from './scopes.ts';
 
 /** The whole API. `npm run schema` writes it to schema.graphql. */
-export const schema = builder.toSchema({ sortSchema: false });
+export const schema = guardMutations(builder.toSchema({ sortSchema: false }));

@@ -5,6 +5,7 @@ import type { DatasetColumn, JobOptions } from '../domain/records.ts';
 import { METRICS, type Metric, metricFits, type Task } from '../domain/vocabulary.ts';
 import { builder } from './builder.ts';
 import { MetricEnum, TaskEnum } from './enums.ts';
+import { WebhookInput } from './webhook.ts';
 
 const DEFAULT_TIME_BUDGET_SECONDS = 600;
 const MIN_TIME_BUDGET_SECONDS = 10;
@@ -77,10 +78,15 @@ export const StartTrainingInput = builder.inputType('StartTrainingInput', {
       description:
         'A column of dates, or of numbers that grow with time: the latest rows are sealed, and folds are blocks of time. For models that will predict the future. Not together with `groupColumn`.',
     }),
+    maxCostUsd: t.float({
+      description:
+        "Most US dollars the language model in the agents' seats may cost, by list price; then the playbook goes on. With 0 it never sits. Default: the server's LLM_MAX_COST_USD.",
+    }),
     idempotencyKey: t.string({
       description:
         'Any string: the same key and input again return the same job instead of starting another.',
     }),
+    webhook: t.field({ type: WebhookInput, description: 'Whom to tell when the job has ended.' }),
   }),
 });
 
@@ -129,6 +135,7 @@ export function checkOptions(input: TrainingOptions, config: Pick<Config, 'MAX_T
   checkQuantile(input.quantile ?? null, input.metric ?? null);
   checkGoal(input.goalScore ?? null, input.metric ?? null);
   checkHoldout(input.holdoutFraction ?? null);
+  checkCost(input.maxCostUsd ?? null);
   if (input.ignoreColumns?.includes(input.targetColumn)) {
     throw invalid(
       'TARGET_IGNORED',
@@ -200,6 +207,7 @@ export function toJobOptions(
     holdoutFraction: input.holdoutFraction ?? null,
     groupColumn: input.groupColumn ?? null,
     timeColumn: input.timeColumn ?? null,
+    maxCostUsd: input.maxCostUsd ?? null,
   };
 }
 
@@ -295,6 +303,16 @@ function checkHoldout(fraction: number | null): void {
     'holdoutFraction',
     `\`holdoutFraction\` is ${fraction}; it may be from 0 to ${MAX_HOLDOUT_FRACTION}.`,
     'Give a share of the rows, such as 0.2, or 0 to seal none, or leave it out.',
+  );
+}
+
+function checkCost(dollars: number | null): void {
+  if (dollars === null || (Number.isFinite(dollars) && dollars >= 0)) return;
+  throw invalid(
+    'OPTION_OUT_OF_RANGE',
+    'maxCostUsd',
+    `\`maxCostUsd\` is ${dollars}; it must be 0 or more.`,
+    'Give US dollars, such as 0.5, or 0 for the playbook alone, or leave it out.',
   );
 }
 

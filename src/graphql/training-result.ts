@@ -28,7 +28,8 @@ export const TrainingResult = builder
       }),
       holdoutInterval: t.expose('holdoutInterval', {
         type: Interval,
-        description: '95% bootstrap interval of the holdout score.',
+        description:
+          '95% bootstrap interval of the holdout score, over whole groups or stretches of time where rows were split so.',
         nullable: true,
       }),
       baselineScore: t.exposeFloat('baselineScore', {

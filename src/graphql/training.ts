@@ -28,6 +28,7 @@ import {
   toJobOptions,
   withTrimmedNames,
 } from './training-options.ts';
+import { checkedWebhook } from './webhook.ts';
 
 const StartTrainingSuccess = builder.objectRef<JobHolder>('StartTrainingSuccess').implement({
   description: 'The job is queued; watch it with `jobUpdated`.',
@@ -74,13 +75,14 @@ async function startTraining(given: TrainingOptions, { jobs, blobs, config }: Ap
   // What can be refused without reading a gigabyte is refused first.
   checkOptions(input, config);
   const idempotencyKey = input.idempotencyKey ?? null;
+  const webhook = checkedWebhook(input.webhook, config);
 
   if (input.datasetId != null) {
     const dataset = await existingDataset(input.datasetId, jobs);
     assertTarget(dataset.columns, input.targetColumn);
     assertColumns(dataset.columns, input);
     const options = toJobOptions(input, dataset.name, config);
-    return (await jobs.start({ dataset: dataset.id, options, idempotencyKey })).job;
+    return (await jobs.start({ dataset: dataset.id, options, idempotencyKey, webhook })).job;
   }
 
   if (input.file == null)
@@ -95,7 +97,7 @@ async function startTraining(given: TrainingOptions, { jobs, blobs, config }: Ap
   }
   const options = toJobOptions(input, received.dataset.name, config);
   // A table that this does not store, be it for the quota or because the key has its job already, loses its blob.
-  return (await jobs.start({ dataset: received.dataset, options, idempotencyKey })).job;
+  return (await jobs.start({ dataset: received.dataset, options, idempotencyKey, webhook })).job;
 }
 
 async function existingDataset(globalId: string, jobs: ApiContext['jobs']): Promise<Dataset> {

@@ -32,10 +32,13 @@ export const wantsPage = (request: IncomingMessage): boolean =>
  * GraphiQL with everything in it (no CDN, works offline): 9 MB, so it is made and compressed once, when first asked for,
  * and answered with 304 from then on.
  */
-export function createGraphiQLPage(): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
+export function createGraphiQLPage(options: {
+  /** With SSE the headers typed into the page go with subscriptions, too; over WebSocket they do not. */
+  subscriptions: 'WS' | 'SSE';
+}): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   let page: Promise<Page> | undefined;
   return async (request, response) => {
-    page ??= renderPage();
+    page ??= renderPage(options.subscriptions);
     const { compressed, etag, policy } = await page;
     response.setHeader('etag', etag);
     response.setHeader('cache-control', 'no-cache');
@@ -54,14 +57,14 @@ export function createGraphiQLPage(): (request: IncomingMessage, response: Serve
   };
 }
 
-async function renderPage(): Promise<Page> {
+async function renderPage(subscriptionsProtocol: 'WS' | 'SSE'): Promise<Page> {
   // Nine megabytes of strings that a server without visitors never needs.
   const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
   const defaultTabs = await Promise.all(TABS.map(readTab));
   const page = renderGraphiQL({
     title: 'SproutML',
     endpoint: GRAPHQL_PATH,
-    subscriptionsProtocol: 'WS',
+    subscriptionsProtocol,
     defaultTabs,
     inputValueDeprecation: true,
     schemaDescription: true,

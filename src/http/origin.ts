@@ -62,7 +62,7 @@ export function createOriginPolicy(config: OriginConfig) {
       response.setHeader('access-control-allow-origin', origin);
       response.setHeader(
         'access-control-expose-headers',
-        'content-disposition, content-range, etag, x-request-id',
+        'content-disposition, content-range, etag, ratelimit, ratelimit-policy, retry-after, x-request-id',
       );
       if (request.method !== 'OPTIONS') return;
       response.setHeader('access-control-allow-methods', 'GET, HEAD, POST');

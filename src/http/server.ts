@@ -1,10 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Authentication } from '../auth/authentication.ts';
 import type { ApiDependencies } from '../graphql/context.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { createAdmission } from './admission.ts';
 import { serveDownload } from './downloads.ts';
 import { createGraphiQLPage, wantsPage } from './graphiql-page.ts';
 import { sendError, sendJson } from './json.ts';
+import { METRICS_PATH, routeOf, serveMetrics } from './metrics-page.ts';
 import { createOriginPolicy } from './origin.ts';
 import { type ReadinessChecks, serveReadiness } from './readiness.ts';
 import {
@@ -18,7 +22,11 @@ import { attachWebSocket } from './websocket.ts';
 import { createGraphQL, GRAPHQL_PATH } from './yoga.ts';
 
 export interface HttpDependencies extends ApiDependencies {
+  /** Who may come in; never left out by mistake: `OPEN` lets everybody. */
+  auth: Authentication;
   readiness: ReadinessChecks;
+  /** Where requests are counted, and what /metrics tells; without it there is none. */
+  metrics?: Metrics;
   timeouts?: Partial<HttpTimeouts>;
 }
 
@@ -27,6 +35,8 @@ export interface HttpTimeouts {
   stallMs: number;
   /** How long a body that nobody wants any more is read on. */
   discardMs: number;
+  /** How long a request's head may take. */
+  headersMs: number;
   /** How long a WebSocket may be open before its handshake. */
   initMs: number;
   /** How long `close` waits for answers under way. */
@@ -42,18 +52,20 @@ export interface HttpServer {
 
 /** The server clients see: GraphQL over HTTP, WebSocket and server-sent events, signed downloads, GraphiQL, health. */
 export function createHttpServer(dependencies: HttpDependencies): HttpServer {
-  const { config, readiness } = dependencies;
+  const { config, readiness, auth, metrics } = dependencies;
   const timeouts: HttpTimeouts = {
     stallMs: 30_000,
     discardMs: 5_000,
+    headersMs: 15_000,
     initMs: 10_000,
     drainMs: 5_000,
     ...dependencies.timeouts,
   };
   const logger = dependencies.logger.child({ part: 'http' });
   const origins = createOriginPolicy(config);
-  const graphql = createGraphQL(dependencies, origins);
-  const servePage = createGraphiQLPage();
+  const graphql = createGraphQL(dependencies, origins, auth, metrics);
+  const admission = createAdmission(config, auth);
+  const servePage = createGraphiQLPage({ subscriptions: auth.required ? 'SSE' : 'WS' });
   const open = new Set<ServerResponse>();
   let closing: Promise<void> | null = null;
 
@@ -63,7 +75,10 @@ export function createHttpServer(dependencies: HttpDependencies): HttpServer {
     if (path === '/readyz') {
       if (closing !== null)
         return sendJson(response, 503, { status: 'not ready', checks: { shutdown: 'under way' } });
-      return serveReadiness(response, readiness);
+      return serveReadiness(response, readiness, { reasons: !auth.required });
+    }
+    if (path === METRICS_PATH && metrics) {
+      return serveMetrics(request, response, metrics, config.METRICS_TOKEN);
     }
     if (path === '/') {
       response.writeHead(302, { location: GRAPHQL_PATH, 'content-length': '0' }).end();
@@ -91,25 +106,26 @@ export function createHttpServer(dependencies: HttpDependencies): HttpServer {
     if (wantsPage(request)) return servePage(request, response);
     if (request.method === 'POST') {
       guardAgainstStalling(request, { windowMs: timeouts.stallMs, minBytes: 1024 });
-      if (isMultipart(request)) {
-        response.once('finish', () => discardUnreadBody(request, timeouts.discardMs));
-      } else if (!(await bodyFits(request))) {
-        return sendError(
-          response,
-          { status: 413, code: 'REQUEST_TOO_LARGE', message: `A request may have ${MAX_JSON_BYTES} bytes.` },
-          { connection: 'close' },
-        );
-      }
+      response.once('finish', () => discardUnreadBody(request, timeouts.discardMs));
     }
-    await graphql(request, response);
+    const viewer = await admission.admit(request, response);
+    if (viewer === null) return;
+    if (request.method === 'POST' && !isMultipart(request) && !(await bodyFits(request))) {
+      return sendError(
+        response,
+        { status: 413, code: 'REQUEST_TOO_LARGE', message: `A request may have ${MAX_JSON_BYTES} bytes.` },
+        { connection: 'close' },
+      );
+    }
+    await graphql(request, response, { viewer });
   }
 
   const server: Server = createServer(
     {
       // A request may take as long as its upload does; what is limited is standing still.
       requestTimeout: 0,
-      headersTimeout: 15_000,
-      connectionsCheckingInterval: 5_000,
+      headersTimeout: timeouts.headersMs,
+      connectionsCheckingInterval: timeouts.headersMs / 3,
       keepAliveTimeout: 10_000,
     },
     (request, response) => {
@@ -121,11 +137,13 @@ export function createHttpServer(dependencies: HttpDependencies): HttpServer {
         open.delete(response);
         const ms = Math.round(performance.now() - started);
         // Without its query: a signed link in a log would be a way in.
-        const path = (request.url ?? '').split('?')[0];
-        logger.debug(
-          { requestId: id, method: request.method, path, status: response.statusCode, ms },
-          'request',
+        const path = (request.url ?? '').split('?')[0] ?? '';
+        const { method = '' } = request;
+        metrics?.httpRequest.observe(
+          { method, route: routeOf(path), status: String(response.statusCode) },
+          (performance.now() - started) / 1000,
         );
+        logger.debug({ requestId: id, method, path, status: response.statusCode, ms }, 'request');
       });
       handle(request, response).catch((error: unknown) => {
         // Whoever hangs up in the middle of a request is no failure of ours, and could fill the log with them.
@@ -144,7 +162,21 @@ export function createHttpServer(dependencies: HttpDependencies): HttpServer {
       });
     },
   );
-  const closeSockets = attachWebSocket(server, { graphql, origins, logger, initMs: timeouts.initMs });
+  let webSockets = 0;
+  server.on('upgrade', (_request, socket) => {
+    webSockets += 1;
+    socket.once('close', () => {
+      webSockets -= 1;
+    });
+  });
+  metrics?.gauge('sproutml_ws_connections', 'WebSockets that are open.', () => webSockets);
+  const closeSockets = attachWebSocket(server, {
+    graphql,
+    admission,
+    origins,
+    logger,
+    initMs: timeouts.initMs,
+  });
 
   async function shutDown(): Promise<void> {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
@@ -156,6 +188,7 @@ export function createHttpServer(dependencies: HttpDependencies): HttpServer {
     const timer = setTimeout(() => server.closeAllConnections(), timeouts.drainMs);
     await Promise.all([closed, socketsClosed]);
     clearTimeout(timer);
+    auth.close();
     await graphql.dispose();
   }
 

@@ -3,11 +3,14 @@ import { GraphQLError } from 'graphql';
 import { processRequest } from 'graphql-upload-minimal';
 import type { GraphQLParams, Plugin } from 'graphql-yoga';
 import { messageOf } from '../domain/errors.ts';
+import type { Viewer } from '../domain/viewer.ts';
 import { isMultipart, MAX_JSON_BYTES } from './request-body.ts';
 
 export interface NodeContext {
   req: IncomingMessage;
   res: ServerResponse;
+  /** Who asks: found out before GraphQL is reached. */
+  viewer: Viewer;
 }
 
 /**

@@ -1,13 +1,14 @@
-import { and, asc, desc, eq, inArray, type SQL, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, getTableColumns, inArray, type SQL, sql } from 'drizzle-orm';
 import type { Queries } from '../db/client.ts';
-import { artifacts, datasets, jobs, trials } from '../db/schema.ts';
-import type { ArtifactId, DatasetId, JobId } from '../domain/ids.ts';
-import type { Artifact, Dataset, Job, Trial } from '../domain/records.ts';
+import { artifacts, datasets, jobColumns, jobs, trials } from '../db/schema.ts';
+import type { ArtifactId, DatasetId, JobId, OwnerId } from '../domain/ids.ts';
+import type { Artifact, Dataset, Job, JobColumn, Trial } from '../domain/records.ts';
 import { type ArtifactKind, isLowerBetter, type JobStatus, type Task } from '../domain/vocabulary.ts';
 import { type Page, type PageRequest, selectPage } from './pagination.ts';
 import { toArtifact, toDataset, toJob, toTrial } from './rows.ts';
 
 export interface JobFilter {
+  owner?: OwnerId;
   statuses?: readonly JobStatus[];
   datasetId?: DatasetId;
   task?: Task;
@@ -15,7 +16,9 @@ export interface JobFilter {
 }
 
 export async function listJobs(db: Queries, filter: JobFilter, request: PageRequest): Promise<Page<Job>> {
+  const visible = filter.owner === undefined ? undefined : eq(jobs.owner, filter.owner);
   const wanted = and(
+    visible,
     filter.statuses && inArray(jobs.status, [...filter.statuses]),
     filter.datasetId && eq(jobs.datasetId, filter.datasetId),
     filter.task && eq(jobs.task, filter.task),
@@ -29,7 +32,7 @@ export async function listJobs(db: Queries, filter: JobFilter, request: PageRequ
         await db
           .select()
           .from(jobs)
-          .where(eq(jobs.id, id as JobId))
+          .where(and(visible, eq(jobs.id, id as JobId)))
       )[0],
     async ({ where, orderBy, limit }) => {
       const query = db.select().from(jobs).where(and(wanted, where));
@@ -38,7 +41,12 @@ export async function listJobs(db: Queries, filter: JobFilter, request: PageRequ
   );
 }
 
-export async function listDatasets(db: Queries, request: PageRequest): Promise<Page<Dataset>> {
+export async function listDatasets(
+  db: Queries,
+  filter: { owner?: OwnerId },
+  request: PageRequest,
+): Promise<Page<Dataset>> {
+  const visible = filter.owner === undefined ? undefined : eq(datasets.owner, filter.owner);
   return selectPage(
     datasets,
     request,
@@ -47,10 +55,10 @@ export async function listDatasets(db: Queries, request: PageRequest): Promise<P
         await db
           .select()
           .from(datasets)
-          .where(eq(datasets.id, id as DatasetId))
+          .where(and(visible, eq(datasets.id, id as DatasetId)))
       )[0],
     async ({ where, orderBy, limit }) => {
-      const query = db.select().from(datasets).where(where);
+      const query = db.select().from(datasets).where(and(visible, where));
       return (await query.orderBy(...orderBy).limit(limit)).map(toDataset);
     },
   );
@@ -71,7 +79,7 @@ export async function listArtifacts(
       return (await db.select().from(artifacts).where(own))[0];
     },
     async ({ where, orderBy, limit }) => {
-      const query = db.select().from(artifacts).where(and(wanted, where));
+      const query = selectArtifacts(db).where(and(wanted, where));
       return (await query.orderBy(...orderBy).limit(limit)).map(toArtifact);
     },
   );
@@ -88,6 +96,12 @@ export async function findDatasets(
     .where(inArray(datasets.id, [...ids]));
   const byId = new Map(rows.map((row) => [row.id, toDataset(row)]));
   return ids.map((id) => byId.get(id) ?? null);
+}
+
+/** In the order of the file; none before the table is profiled. */
+export async function findJobColumns(db: Queries, id: JobId): Promise<readonly JobColumn[]> {
+  const rows = await db.select().from(jobColumns).where(eq(jobColumns.jobId, id));
+  return rows[0]?.columns ?? [];
 }
 
 /** Best first by the job's metric; of equal scores the earlier trial is ahead. */
@@ -110,9 +124,15 @@ export async function findTrial(db: Queries, jobId: JobId, trialId: string): Pro
 }
 
 export async function findArtifact(db: Queries, which: SQL | undefined): Promise<Artifact | null> {
-  const [row] = await db.select().from(artifacts).where(which);
+  const [row] = await selectArtifacts(db).where(which);
   return row ? toArtifact(row) : null;
 }
+
+const selectArtifacts = (db: Queries) =>
+  db
+    .select({ ...getTableColumns(artifacts), owner: jobs.owner })
+    .from(artifacts)
+    .innerJoin(jobs, eq(artifacts.jobId, jobs.id));
 
 /** Letter case aside (ASCII letters, as SQLite folds them); `%` and `_` stand for themselves. */
 function contains(column: typeof jobs.name, text: string): SQL {

@@ -1,4 +1,4 @@
-import { and, asc, eq } from 'drizzle-orm';
+import { and, asc, eq, inArray } from 'drizzle-orm';
 import { jobTopic } from '../bus/bus.ts';
 import { jobs } from '../db/schema.ts';
 import { StaleAttemptError } from '../domain/errors.ts';
@@ -7,27 +7,28 @@ import type { JobId } from '../domain/ids.ts';
 import type { Job, JobFailure } from '../domain/records.ts';
 import { append, type Claim, claimFence, withinFence } from './event-log.ts';
 import { disown } from './leftovers.ts';
+import { NO_QUOTAS, type Quotas } from './quotas.ts';
 import { toJob } from './rows.ts';
 import { findJob, type JobStore } from './store.ts';
+import { nextInTurn, noteTurn } from './turns.ts';
 
-/** Takes the oldest waiting job, or answers null. */
-export async function claimQueued(store: JobStore): Promise<Job | null> {
+/** Takes the waiting job whose turn it is, or answers null. */
+export async function claimQueued(
+  store: JobStore,
+  quotas: Pick<Quotas, 'runningJobs'> = NO_QUOTAS,
+): Promise<Job | null> {
   const job = await store.write([], async (tx) => {
-    const [oldest] = await tx
-      .select()
-      .from(jobs)
-      .where(eq(jobs.status, 'QUEUED'))
-      .orderBy(asc(jobs.createdAt), asc(jobs.id))
-      .limit(1);
-    if (!oldest) return null;
+    const next = await nextInTurn(tx, quotas);
+    if (!next) return null;
     const now = store.now();
     const row = await append(
       tx,
-      { jobId: oldest.id, status: 'QUEUED', attempt: oldest.attempt },
+      { jobId: next.id, status: 'QUEUED', attempt: next.attempt },
       [statusChanged('QUEUED', 'RUNNING', 'The job has started.')],
-      { status: 'RUNNING', attempt: oldest.attempt + 1, barrenAttempts: 1, startedAt: now },
+      { status: 'RUNNING', attempt: next.attempt + 1, barrenAttempts: 1, startedAt: now },
       now,
     );
+    await noteTurn(tx, next.owner, now);
     return row && toJob(row);
   });
   if (job) store.bus.publish(jobTopic(job.id));
@@ -42,6 +43,15 @@ export async function runningJobs(store: JobStore): Promise<JobId[]> {
     .where(eq(jobs.status, 'RUNNING'))
     .orderBy(asc(jobs.createdAt), asc(jobs.id));
   return rows.map((row) => row.id);
+}
+
+/** Jobs that may still need their sandbox. */
+export async function livingJobs(store: JobStore): Promise<ReadonlySet<JobId>> {
+  const rows = await store.read
+    .select({ id: jobs.id })
+    .from(jobs)
+    .where(inArray(jobs.status, ['QUEUED', 'RUNNING']));
+  return new Set(rows.map((row) => row.id));
 }
 
 /**

@@ -8,7 +8,7 @@ import { disown, type Leftover, type LeftoverRemover } from './leftovers.ts';
 import { findJob, type JobStore } from './store.ts';
 
 /**
- * Removes an ended job and, by foreign key, its events, steps, trials and artifacts in one transaction; then its blobs and
+ * Removes an ended job and, by foreign key, its events, steps, trials, columns and artifacts in one transaction; then its blobs and
  * sandbox folder, which are noted in that transaction so that a crash in between leaks nothing.
  */
 export async function deleteJob(store: JobStore, leftovers: LeftoverRemover, id: JobId): Promise<void> {

@@ -32,6 +32,11 @@ export class Followers {
     this.#pollMs = pollMs;
   }
 
+  /** Who follows a job right now and has not seen its end. */
+  get count(): number {
+    return [...this.#readers.values()].reduce((sum, reader) => sum + reader.latches.size, 0);
+  }
+
   /**
    * The job as it is now (event null), then every event after it, each once and in order; with `after`, first every event
    * with a larger sequence. Ends when the job has ended and its last event is out, when `signal` aborts, or when the

@@ -2,13 +2,16 @@ import { and, eq } from 'drizzle-orm';
 import { artifacts } from '../db/schema.ts';
 import { JobNotFoundError, JobStateError } from '../domain/errors.ts';
 import type { JobEvent } from '../domain/events.ts';
-import type { ArtifactId, BlobKey, DatasetId, JobId } from '../domain/ids.ts';
-import type { Artifact, Dataset, Job, Trial } from '../domain/records.ts';
+import type { ArtifactId, BlobKey, DatasetId, JobId, OwnerId } from '../domain/ids.ts';
+import type { Artifact, Dataset, Job, JobColumn, Trial } from '../domain/records.ts';
+import { LOCAL_OWNER } from '../domain/viewer.ts';
 import { type ArtifactKind, isTerminal } from '../domain/vocabulary.ts';
+import type { Webhook } from '../domain/webhooks.ts';
 import { cancelJob } from './cancel.ts';
 import {
   findArtifact,
   findDatasets,
+  findJobColumns,
   findLeaderboard,
   findTrial,
   type JobFilter,
@@ -20,15 +23,21 @@ import { deleteJob } from './delete.ts';
 import { Followers, type JobUpdate } from './follow.ts';
 import { disown, type LeftoverRemover } from './leftovers.ts';
 import type { Page, PageRequest } from './pagination.ts';
+import { NO_QUOTAS, type Quotas, type Standing, standingOf, uploadAllowance } from './quotas.ts';
 import { insertDataset, type NewDataset, type StartRequest, type StartTerms, startJob } from './start.ts';
 import type { JobStore } from './store.ts';
+import { findWebhook, webhookOf } from './webhooks.ts';
 
 export type { JobFilter } from './catalogue.ts';
 export type { JobUpdate } from './follow.ts';
 export type { Page, PageRequest } from './pagination.ts';
+export type { Quotas, Standing } from './quotas.ts';
 export type { NewDataset, StartRequest } from './start.ts';
 
-/** What the outside may do with jobs and datasets. Failures are the classes of domain/errors.ts. */
+/**
+ * What can be done with jobs and datasets, whoever they belong to: the outside gets them by `OwnJobs`. Failures are the
+ * classes of domain/errors.ts.
+ */
 export class Jobs {
   readonly #store: JobStore;
   readonly #leftovers: LeftoverRemover;
@@ -55,9 +64,26 @@ export class Jobs {
     return this.#leftovers.remove([{ kind: 'blob', key }]);
   }
 
-  /** Datasets are immutable; the blob is in the store before this is called. */
-  addDataset(dataset: NewDataset): Promise<Dataset> {
-    return this.#store.write([], (tx) => insertDataset(tx, dataset, this.#store.now()));
+  /** Datasets are immutable; the blob is in the store before this is called. Rejects with QuotaExceededError. */
+  addDataset(dataset: NewDataset, owner: OwnerId = LOCAL_OWNER): Promise<Dataset> {
+    return this.#store.write([], (tx) =>
+      insertDataset(tx, { ...dataset, owner }, this.quotas, this.#store.now()),
+    );
+  }
+
+  /** What each owner may have. */
+  get quotas(): Quotas {
+    return this.#terms.quotas ?? NO_QUOTAS;
+  }
+
+  /** What of that an owner has. */
+  standing(owner: OwnerId): Promise<Standing> {
+    return standingOf(this.#store.read, owner, this.#store.now());
+  }
+
+  /** Bytes an owner may still upload, null for any number. Rejects with QuotaExceededError when it is none. */
+  uploadAllowance(owner: OwnerId): Promise<number | null> {
+    return uploadAllowance(this.#store.read, owner, this.quotas, this.#store.now());
   }
 
   dataset(id: DatasetId): Promise<Dataset | null> {
@@ -69,8 +95,8 @@ export class Jobs {
     return findDatasets(this.#store.read, ids);
   }
 
-  listDatasets(page: PageRequest): Promise<Page<Dataset>> {
-    return listDatasets(this.#store.read, page);
+  listDatasets(page: PageRequest, filter: { owner?: OwnerId } = {}): Promise<Page<Dataset>> {
+    return listDatasets(this.#store.read, filter, page);
   }
 
   /**
@@ -110,7 +136,13 @@ export class Jobs {
         },
       );
     }
-    const again = { dataset: job.datasetId, options: job.options, idempotencyKey: null, retryOf: id };
+    const again = {
+      dataset: job.datasetId,
+      options: job.options,
+      idempotencyKey: null,
+      retryOf: id,
+      webhook: await webhookOf(this.#store.read, id),
+    };
     return (await startJob(this.#store, again, this.#terms)).job;
   }
 
@@ -132,6 +164,16 @@ export class Jobs {
     return this.#store.events(id, after, limit);
   }
 
+  /** What became of each column in this job, in the order of the file; none before the table is profiled. */
+  columns(id: JobId): Promise<readonly JobColumn[]> {
+    return findJobColumns(this.#store.read, id);
+  }
+
+  /** Who is told of the job's end and how that goes; null: nobody. */
+  webhook(id: JobId): Promise<Webhook | null> {
+    return findWebhook(this.#store.read, id);
+  }
+
   /** Best first by validation score; the baseline is in it. */
   leaderboard(id: JobId, limit: number | null): Promise<readonly Trial[]> {
     return findLeaderboard(this.#store.read, id, limit);
@@ -151,6 +193,11 @@ export class Jobs {
 
   artifacts(id: JobId, kinds: readonly ArtifactKind[] | null, page: PageRequest): Promise<Page<Artifact>> {
     return listArtifacts(this.#store.read, id, kinds, page);
+  }
+
+  /** How many follow a job right now. */
+  get followers(): number {
+    return this.#followers.count;
   }
 
   /**

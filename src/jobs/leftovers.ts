@@ -30,13 +30,13 @@ export async function own(tx: Queries, thing: Leftover): Promise<void> {
 export class LeftoverRemover {
   readonly #store: JobStore;
   readonly #blobs: BlobStore;
-  readonly #destroySandbox: (jobId: JobId) => Promise<void>;
+  readonly #destroySandbox: (jobId: JobId, options: { keep: boolean }) => Promise<void>;
   readonly #logger: Logger;
 
   constructor(parts: {
     store: JobStore;
     blobs: BlobStore;
-    destroySandbox: (jobId: JobId) => Promise<void>;
+    destroySandbox: (jobId: JobId, options: { keep: boolean }) => Promise<void>;
     logger: Logger;
   }) {
     this.#store = parts.store;
@@ -45,12 +45,15 @@ export class LeftoverRemover {
     this.#logger = parts.logger;
   }
 
-  /** Removes each thing, then its note. What can't be removed is logged and stays noted for the next boot; never rejects. */
-  async remove(things: readonly Leftover[]): Promise<void> {
+  /**
+   * Removes each thing, then its note. What can't be removed is logged and stays noted for the next boot; never rejects. With
+   * `keep`, sandboxes may be left to people for a while, where their provider has that.
+   */
+  async remove(things: readonly Leftover[], { keep = false }: { keep?: boolean } = {}): Promise<void> {
     for (const thing of things) {
       try {
         if (thing.kind === 'blob') await this.#blobs.delete(thing.key);
-        else await this.#destroySandbox(thing.key);
+        else await this.#destroySandbox(thing.key, { keep });
         await this.#store.write([], (tx) => own(tx, thing));
       } catch (error) {
         this.#logger.warn({ err: error, ...thing }, 'a leftover was not removed; the next start tries again');

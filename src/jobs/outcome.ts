@@ -1,6 +1,7 @@
 import { and, eq } from 'drizzle-orm';
 import type { Logger } from 'pino';
 import { artifacts } from '../db/schema.ts';
+import { asDiskFull } from '../domain/disk-full.ts';
 import { JobNotFoundError, SproutError, StaleAttemptError } from '../domain/errors.ts';
 import type { JobId } from '../domain/ids.ts';
 import type { Job, JobFailure } from '../domain/records.ts';
@@ -43,7 +44,8 @@ export async function outcomeOf(
   }
 
   if (end.kind === 'done') return { status: 'SUCCEEDED', message: 'The job is done.' };
-  const error = end.kind === 'threw' ? end.error : new Error('The pipeline did not end after its hard stop.');
+  const error =
+    end.kind === 'threw' ? asDiskFull(end.error) : new Error('The pipeline did not end after its hard stop.');
   if (error instanceof SproutError) {
     logger.warn({ err: error }, 'the job has failed');
     return { status: 'FAILED', failure: failureOf(error, job) };

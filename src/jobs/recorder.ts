@@ -4,11 +4,11 @@ import type { JobChanges, JobRecorder, JournalEntry, NewArtifact } from '../agen
 import type { BlobStore } from '../artifacts/blob-store.ts';
 import { jobTopic } from '../bus/bus.ts';
 import type { Queries } from '../db/client.ts';
-import { artifacts, datasets, jobs, trials } from '../db/schema.ts';
+import { artifacts, datasets, jobColumns, jobs, trials } from '../db/schema.ts';
 import { StaleAttemptError } from '../domain/errors.ts';
 import type { NewEvent } from '../domain/events.ts';
 import { type BlobKey, newArtifactId } from '../domain/ids.ts';
-import type { JobUsage } from '../domain/records.ts';
+import { addUsage, NO_USAGE } from '../domain/usage.ts';
 import type { Stage } from '../domain/vocabulary.ts';
 import { append, type Claim, claimFence } from './event-log.ts';
 import { findStep, insertStep } from './journal.ts';
@@ -183,14 +183,14 @@ async function applyChanges(
   changes: JobChanges,
   now: Date,
 ): Promise<void> {
-  const { usage, trials: newTrials, columns, rowCount, ...columnsOfJob } = changes;
+  const { usage, trials: newTrials, columns, rowCount, jobColumns: fates, ...columnsOfJob } = changes;
   const row = await append(tx, claimFence(claim), events, columnsOfJob, now);
   if (!row) throw new StaleAttemptError(claim.jobId, claim.attempt);
 
   if (usage) {
     await tx
       .update(jobs)
-      .set({ usage: addUsage(row.usage, usage) })
+      .set({ usage: addUsage({ ...NO_USAGE, ...row.usage }, usage) })
       .where(eq(jobs.id, claim.jobId));
   }
   if (newTrials && newTrials.length > 0) {
@@ -199,28 +199,16 @@ async function applyChanges(
       .values(newTrials.map((trial) => ({ ...trial, jobId: claim.jobId, createdAt: now })))
       .onConflictDoNothing();
   }
+  if (fates) {
+    await tx
+      .insert(jobColumns)
+      .values({ jobId: claim.jobId, columns: fates })
+      .onConflictDoUpdate({ target: jobColumns.jobId, set: { columns: fates } });
+  }
   if (columns || rowCount !== undefined) {
     await tx
       .update(datasets)
       .set({ ...(columns ? { columns } : {}), ...(rowCount === undefined ? {} : { rowCount }) })
       .where(eq(datasets.id, row.datasetId));
   }
-}
-
-export const NO_USAGE: JobUsage = {
-  modelCalls: 0,
-  inputTokens: 0,
-  outputTokens: 0,
-  estimatedCostUsd: 0,
-  sandboxSeconds: 0,
-};
-
-function addUsage(a: JobUsage, b: Partial<JobUsage>): JobUsage {
-  return {
-    modelCalls: a.modelCalls + (b.modelCalls ?? 0),
-    inputTokens: a.inputTokens + (b.inputTokens ?? 0),
-    outputTokens: a.outputTokens + (b.outputTokens ?? 0),
-    estimatedCostUsd: a.estimatedCostUsd + (b.estimatedCostUsd ?? 0),
-    sandboxSeconds: a.sandboxSeconds + (b.sandboxSeconds ?? 0),
-  };
 }

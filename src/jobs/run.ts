@@ -40,6 +40,8 @@ export interface AttemptParts {
   runJob: RunJob;
   logger: Logger;
   limits: RunLimits;
+  /** Told of the job as it has ended. */
+  observer?: { ended(job: Job): void };
   job: Job;
   /** Aborts when the server shuts down. */
   shutdown: AbortSignal;
@@ -55,6 +57,7 @@ export async function runAttempt(parts: AttemptParts): Promise<void> {
   const recorder = new AttemptRecorder({ ...parts, claim, logger, stage: job.stage, onStale });
 
   logger.info({ name: job.options.name }, 'job started');
+  let failed = false;
   try {
     const end = await runPipeline(parts, recorder, watch);
     await recorder.close();
@@ -65,8 +68,10 @@ export async function runAttempt(parts: AttemptParts): Promise<void> {
     }
     if (watch.hardStop === 'lost-claim') throw new StaleAttemptError(job.id, job.attempt);
     const outcome = await outcomeOf(store, job.id, end, watch.stopReason, logger);
-    const { status } = await settle(store, claim, outcome, watch.elapsedMs());
-    logger.info({ status }, 'job ended');
+    const settled = await settle(store, claim, outcome, watch.elapsedMs());
+    failed = settled.status === 'FAILED';
+    logger.info({ status: settled.status }, 'job ended');
+    parts.observer?.ended(settled);
   } catch (error) {
     if (!(error instanceof StaleAttemptError)) throw error;
     logger.warn('another attempt owns the job now; this one has ended');
@@ -74,7 +79,7 @@ export async function runAttempt(parts: AttemptParts): Promise<void> {
   } finally {
     watch.close();
   }
-  await parts.leftovers.remove([{ kind: 'sandbox', key: job.id }]);
+  await parts.leftovers.remove([{ kind: 'sandbox', key: job.id }], { keep: failed });
 }
 
 async function runPipeline(

@@ -6,6 +6,7 @@ import type { JobId } from '../domain/ids.ts';
 import type { Job } from '../domain/records.ts';
 import { claimQueued, reclaim, runningJobs, settle } from './claim.ts';
 import type { LeftoverRemover } from './leftovers.ts';
+import type { Quotas } from './quotas.ts';
 import { type RunJob, runAttempt } from './run.ts';
 import type { JobStore } from './store.ts';
 import type { RunLimits } from './watch.ts';
@@ -18,8 +19,18 @@ export interface RunnerOptions {
   runJob: RunJob;
   /** Jobs at the same time. */
   concurrency: number;
+  /** Default: no owner has one. */
+  quotas?: Pick<Quotas, 'runningJobs'>;
   logger: Logger;
   limits?: Partial<RunLimits>;
+  observer?: RunnerObserver;
+}
+
+/** Told of what the runner has done, after it is committed. Must not throw. */
+export interface RunnerObserver {
+  /** A waiting job runs for the first time. */
+  begun(job: Job): void;
+  ended(job: Job): void;
 }
 
 /** Looks for waiting jobs this often without having been hinted at. */
@@ -33,7 +44,7 @@ const DEFAULT_LIMITS: RunLimits = {
 };
 
 /**
- * Claims jobs, oldest first, and runs them. One runner per database: at its start every RUNNING job is an orphan of a
+ * Claims jobs, one owner's after another's, and runs them. One runner per database: at its start every RUNNING job is an orphan of a
  * process that ended, and is taken over before any waiting one is begun.
  */
 export class Runner {
@@ -85,12 +96,12 @@ export class Runner {
 
   /** Claims until all places are taken or nothing waits. Never rejects. */
   async #fill(): Promise<void> {
-    const { store, concurrency, logger } = this.#options;
+    const { concurrency, logger } = this.#options;
     while (this.#refill) {
       this.#refill = false;
       try {
         while (this.#active.size < concurrency && !this.#shutdown.signal.aborted) {
-          const job = (await this.#takeOrphan()) ?? (await claimQueued(store));
+          const job = (await this.#takeOrphan()) ?? (await this.#takeQueued());
           if (!job) break;
           this.#run(job);
         }
@@ -98,6 +109,13 @@ export class Runner {
         logger.error({ err: error }, 'claiming a job failed; the next poll tries again');
       }
     }
+  }
+
+  async #takeQueued(): Promise<Job | null> {
+    const { store, quotas, observer } = this.#options;
+    const job = await claimQueued(store, quotas);
+    if (job) observer?.begun(job);
+    return job;
   }
 
   async #takeOrphan(): Promise<Job | null> {
@@ -120,14 +138,16 @@ export class Runner {
   }
 
   async #giveUp(job: Job, crashes: number): Promise<void> {
-    const { store, leftovers, logger } = this.#options;
+    const { store, leftovers, logger, observer } = this.#options;
     const failure = {
       code: 'JOB_KEEPS_CRASHING',
       message: `The job was interrupted ${crashes} times in a row without a step finishing in between.`,
       hint: 'Look at the server log for what ended it (often memory), then start the job again with `retryJob`.',
       stage: job.stage,
     };
-    await settle(store, { jobId: job.id, attempt: job.attempt }, { status: 'FAILED', failure }, job.activeMs);
+    const claim = { jobId: job.id, attempt: job.attempt };
+    const settled = await settle(store, claim, { status: 'FAILED', failure }, job.activeMs);
+    observer?.ended(settled);
     logger.error({ jobId: job.id, crashes }, failure.message);
     await leftovers.remove([{ kind: 'sandbox', key: job.id }]);
   }

@@ -1,12 +1,11 @@
 import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { SproutError } from '../domain/errors.ts';
 import type { Launch } from './local-process.ts';
 import type { PythonEnvironment } from './python-interpreter.ts';
 import type { SandboxCommand, UntrustedView } from './sandbox.ts';
 
-/** The programs a contained process is started with, as found on this machine. */
+/** The programs a contained process is started with, as found on the machine it runs on: this one, or a cloud sandbox. */
 export interface Bubblewrap {
   bwrap: string;
   prlimit: string;
@@ -17,6 +16,16 @@ export interface Bubblewrap {
   filter: Buffer;
   /** Descriptors this server was born with that would be open inside: see `inheritableDescriptors`. */
   inheritable: readonly number[];
+  /** /bin and its like, as they are there. */
+  systemFolders: readonly SystemFolder[];
+  cpus: number;
+}
+
+/** A folder of programs or libraries outside /usr: on merged systems a link into it. */
+export interface SystemFolder {
+  path: string;
+  /** What the link says; null: a folder of its own. */
+  link: string | null;
 }
 
 /** Where the job's folder is inside. */
@@ -25,7 +34,7 @@ const JOB = '/job';
 const TMP_BYTES = 256 * 1024 ** 2;
 const SHM_BYTES = 64 * 1024 ** 2;
 /** Address space that is reserved but never used: thread stacks, allocator arenas, mapped libraries. */
-const UNUSED_ADDRESS_SPACE = 4 * 1024 ** 3 + cpus().length * 192 * 1024 ** 2;
+const unusedAddressSpace = (cpus: number): number => 4 * 1024 ** 3 + cpus * 192 * 1024 ** 2;
 
 /** Files of /etc that programs need to start and tell time; nothing that names a user, host or secret. */
 const ETC = ['ld.so.cache', 'ld.so.conf', 'ld.so.conf.d', 'alternatives', 'localtime'];
@@ -53,7 +62,7 @@ export function containedLaunch(
       ...inheritable.flatMap((descriptor) => ['--args', String(descriptor)]),
       '--',
       ...(tools.asRoot ? dropRoot(tools.setpriv, options.uid) : []),
-      ...resourceLimits(tools.prlimit, command.limits, options.memoryBytes),
+      ...resourceLimits(tools, command.limits, options.memoryBytes),
       ...program(command.argv, environment),
     ],
     // Even with --clearenv, the outer process's variables can be read at /proc/1/environ.
@@ -62,7 +71,7 @@ export function containedLaunch(
       nulSeparated([
         ...namespaces(tools.asRoot),
         ...variables(command.env ?? {}, environment),
-        ...systemFiles(environment),
+        ...systemFiles(tools.systemFolders, environment),
         ...jobFolder(options.folder, command.untrusted ?? false),
         '--chdir',
         JOB,
@@ -91,6 +100,13 @@ export function inheritableDescriptors(): number[] {
       const flags = /^flags:\s+([0-7]+)/m.exec(readFileSync(path, 'utf8'))?.[1] ?? '0';
       return (Number.parseInt(flags, 8) & CLOSE_ON_EXEC) === 0;
     });
+}
+
+/** The system folders of this machine. */
+export function systemFoldersHere(): SystemFolder[] {
+  return ['/bin', '/sbin', '/lib', '/lib32', '/lib64']
+    .filter((path) => existsSync(path))
+    .map((path) => ({ path, link: lstatSync(path).isSymbolicLink() ? readlinkSync(path) : null }));
 }
 
 function namespaces(asRoot: boolean): string[] {
@@ -123,12 +139,14 @@ function variables(env: Readonly<Record<string, string>>, environment: PythonEnv
   return ['--clearenv', ...Object.entries(all).flatMap(([name, value]) => ['--setenv', name, value])];
 }
 
-function systemFiles(environment: PythonEnvironment): string[] {
+function systemFiles(folders: readonly SystemFolder[], environment: PythonEnvironment): string[] {
   return [
     '--ro-bind',
     '/usr',
     '/usr',
-    ...['/bin', '/sbin', '/lib', '/lib32', '/lib64'].flatMap(systemFolder),
+    ...folders.flatMap(({ path, link }) =>
+      link === null ? ['--ro-bind', path, path] : ['--symlink', link, path],
+    ),
     // Distributions that keep every program outside /usr.
     ...['/nix/store', '/gnu/store'].flatMap((path) => ['--ro-bind-try', path, path]),
     '--perms',
@@ -150,14 +168,6 @@ function systemFiles(environment: PythonEnvironment): string[] {
     // At their own paths: a virtual environment names its base interpreter by absolute path.
     ...[...environment.readOnlyPaths].sort().flatMap(readOnly),
   ];
-}
-
-/** /bin and its like: a link into /usr on merged systems, a folder of its own elsewhere. */
-function systemFolder(path: string): string[] {
-  if (!existsSync(path)) return [];
-  return lstatSync(path).isSymbolicLink()
-    ? ['--symlink', readlinkSync(path), path]
-    : ['--ro-bind', path, path];
 }
 
 /** Parents that bubblewrap makes on its own are closed to all but its own user. */
@@ -230,11 +240,15 @@ function dropRoot(setpriv: string, uid: number): string[] {
   ];
 }
 
-function resourceLimits(prlimit: string, limits: SandboxCommand['limits'], memoryBytes: number): string[] {
+function resourceLimits(
+  { prlimit, cpus }: Bubblewrap,
+  limits: SandboxCommand['limits'],
+  memoryBytes: number,
+): string[] {
   const cpu = limits.cpuSeconds === null ? [] : [cpuLimit(limits.cpuSeconds)];
   return [
     prlimit,
-    `--as=${memoryBytes + UNUSED_ADDRESS_SPACE}`,
+    `--as=${memoryBytes + unusedAddressSpace(cpus)}`,
     `--nproc=${limits.processes}`,
     `--fsize=${limits.fileBytes}`,
     '--nofile=256',

@@ -1,9 +1,9 @@
 import { accessSync, constants } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { messageOf, SproutError } from '../domain/errors.ts';
-import { type Bubblewrap, containedLaunch, inheritableDescriptors } from './bubblewrap.ts';
+import { type Bubblewrap, containedLaunch, inheritableDescriptors, systemFoldersHere } from './bubblewrap.ts';
 import { startSupervised } from './local-process.ts';
 import type { PythonEnvironment } from './python-interpreter.ts';
 import { SANDBOX_FOLDERS } from './sandbox.ts';
@@ -84,6 +84,8 @@ async function probe(environment: PythonEnvironment | null): Promise<DetectedCon
     asRoot,
     filter,
     inheritable: inheritableDescriptors(),
+    systemFolders: systemFoldersHere(),
+    cpus: cpus().length,
   };
   const complaint = await tryOut(tools, environment);
   if (complaint === null) {

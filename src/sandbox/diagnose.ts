@@ -150,7 +150,8 @@ function memoryCheck(limit: number): Check {
       );
 }
 
-function diskCheck(dataDir: string): Check {
+/** Room for what comes to lie under DATA_DIR. */
+export function diskCheck(dataDir: string): Check {
   const volume = nearestVolume(dataDir);
   if (volume === null)
     return check('disk', 'failure', `${dataDir} can't be read`, 'Choose another DATA_DIR.');

@@ -90,7 +90,7 @@ export async function getFile(root: string, path: string): Promise<{ size: numbe
 }
 
 /** The names of a path, after the rule: relative, in one of the five folders, nothing that climbs or hides. */
-function splitPath(path: string): string[] {
+export function splitPath(path: string): string[] {
   const names = path.split('/');
   if (path.length > 1024 || names.length > 32) throw refused(path.slice(0, 100), 'it is too long');
   if (names.length < 2 || !(SANDBOX_FOLDERS as readonly string[]).includes(names[0] ?? '')) {
@@ -149,13 +149,17 @@ function beneath(folder: Folder, name: string): string {
   return process.platform === 'linux' ? `/proc/self/fd/${folder.handle.fd}/${name}` : join(folder.path, name);
 }
 
+export function missing(path: string, cause?: unknown): SproutError {
+  return new SproutError('SANDBOX_FILE_NOT_FOUND', `There is no file "${path}" in the sandbox.`, {
+    hint: 'The command that should have written it may have failed: look at its log lines.',
+    cause,
+  });
+}
+
 function pathError(path: string, error: unknown): unknown {
   const code = (error as NodeJS.ErrnoException).code;
   if (code === 'ENOENT') {
-    return new SproutError('SANDBOX_FILE_NOT_FOUND', `There is no file "${path}" in the sandbox.`, {
-      hint: 'The command that should have written it may have failed: look at its log lines.',
-      cause: error,
-    });
+    return missing(path, error);
   }
   if (code === 'ELOOP' || code === 'EMLINK') return refused(path, 'it is a symbolic link');
   if (code === 'ENOTDIR') return refused(path, 'a folder on the way is a link or a file');
@@ -163,7 +167,8 @@ function pathError(path: string, error: unknown): unknown {
   return error;
 }
 
-function refused(path: string, why: string): SproutError {
+/** The error for a path that may not cross. */
+export function refused(path: string, why: string): SproutError {
   return new SproutError('SANDBOX_PATH_REFUSED', `"${path}" can't cross the sandbox's border: ${why}.`, {
     hint: 'Only regular files by plain relative names go in or out.',
   });

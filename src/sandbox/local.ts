@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { chmod, chown, mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -13,11 +12,13 @@ import { endWithServer, killPlainTree, plainLaunch } from './plain-process.ts';
 import type { PythonEnvironment } from './python-interpreter.ts';
 import {
   type Containment,
+  checkSandboxId,
   SANDBOX_FOLDERS,
   type Sandbox,
   type SandboxCommand,
   type SandboxProcess,
   type SandboxProvider,
+  userOf,
 } from './sandbox.ts';
 
 const run = promisify(execFile);
@@ -114,21 +115,17 @@ class LocalSandboxes implements SandboxProvider {
   }
 
   #folderOf(id: string): string {
-    if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/.test(id)) {
-      throw new SproutError('SANDBOX_PATH_REFUSED', `"${id.slice(0, 100)}" can't name a sandbox.`, {
-        hint: 'Use letters, digits, "-" and "_" only.',
-      });
-    }
+    checkSandboxId(id);
     return join(this.#root, id);
   }
 
   /**
    * When the server is root, the user a contained sandbox's processes become: each its own, so that their process counts
-   * don't add up. From the range that systemd keeps for such short-lived users; nothing else owns files by these numbers.
+   * don't add up.
    */
   #ownerOf(id: string): Owner {
     if (this.#tools === null) return { uid: 0, gid: 0 };
-    const uid = 61_184 + (createHash('sha256').update(id).digest().readUInt32LE() % 4_336);
+    const uid = userOf(id);
     return { uid, gid: uid };
   }
 

@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
+import { SproutError } from '../domain/errors.ts';
 import type { SandboxKind } from '../domain/vocabulary.ts';
 
 /**
@@ -36,6 +38,11 @@ export interface Sandbox {
   get(path: string): Promise<{ size: number; stream: Readable }>;
   /** Kills everything still running in this sandbox. The folder stays. */
   close(): Promise<void>;
+  /**
+   * Lets go without ending what runs, for the next server to take up by its key; here such processes come to `lost`. Absent
+   * where nothing outlives the server.
+   */
+  leave?(): void;
 }
 
 export const SANDBOX_FOLDERS = ['input', 'work', 'scratch', 'sealed', 'out'] as const;
@@ -49,6 +56,11 @@ export interface SandboxCommand {
   /** For code no engineer of ours wrote: true: see the folders above for what it gets; a view: less than that. */
   untrusted?: boolean | UntrustedView;
   limits: ProcessLimits;
+  /**
+   * Names the process for good. Where sandboxes outlive the server, one that still runs or has succeeded under this key is
+   * taken up, with all its output from the start, instead of started again.
+   */
+  key?: string;
   signal?: AbortSignal;
   /**
    * Called for each line of output, in order. A line longer than 64 KiB arrives in pieces, `continues` being true for
@@ -84,12 +96,20 @@ export interface ProcessLimits {
 }
 
 export interface SandboxProcess {
-  /** Writes one line to the process's stdin; does nothing once the process has ended. */
-  send(line: string): void;
+  /**
+   * Writes one line to the process's stdin; does nothing once the process has ended. `once` names it: a process that was
+   * taken up again is not sent a second line of one name.
+   */
+  send(line: string, once?: string): void;
   /** Closes the process's stdin. */
   end(): void;
   /** SIGKILL to the whole process tree. */
   kill(): void;
+  /**
+   * Set when this process was found running under its key: resolves once all that it had printed before was given out. It
+   * never rejects.
+   */
+  readonly resumed?: Promise<void> | null;
   /** Resolves when the whole tree is gone and its last line was given out. Never rejects. */
   readonly exit: Promise<ProcessExit>;
 }
@@ -98,9 +118,10 @@ export interface SandboxProcess {
 export interface ProcessExit {
   /**
    * `deadline`: wall clock or CPU seconds ran out. `memory`, `output`: more than the limits allow. `disk`: the volume
-   * under the sandboxes was about to fill. `killed`: `kill()` or `close()` was called.
+   * under the sandboxes was about to fill. `killed`: `kill()` or `close()` was called. `lost`: the sandbox, or what watched
+   * over the process, is gone, and nobody knows how far it came; to be done again.
    */
-  reason: 'exited' | 'deadline' | 'aborted' | 'memory' | 'output' | 'disk' | 'killed';
+  reason: 'exited' | 'deadline' | 'aborted' | 'memory' | 'output' | 'disk' | 'killed' | 'lost';
   code: number | null;
   signal: string | null;
 }
@@ -110,7 +131,24 @@ export interface SandboxProvider {
   readonly containment: Containment;
   /** One sentence for `doctor`, logs and `Job.sandbox`: how processes are contained here, or why they are not. */
   readonly description: string;
-  open(id: string): Promise<Sandbox>;
-  /** Kills what still runs in a sandbox and removes its folder for good. Idempotent. */
-  destroy(id: string): Promise<void>;
+  /** Rejects with the signal's reason when that fires while the sandbox is not there yet. */
+  open(id: string, options?: { signal?: AbortSignal }): Promise<Sandbox>;
+  /**
+   * Kills what still runs in a sandbox and removes its folder for good. Idempotent. With `keep`, a provider whose sandboxes
+   * people can look into may leave it to them for a while, and removes it then.
+   */
+  destroy(id: string, options?: { keep?: boolean }): Promise<void>;
+}
+
+/** Rejects a name that could lead elsewhere. */
+export function checkSandboxId(id: string): void {
+  if (/^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/.test(id)) return;
+  throw new SproutError('SANDBOX_PATH_REFUSED', `"${id.slice(0, 100)}" can't name a sandbox.`, {
+    hint: 'Use letters, digits, "-" and "_" only.',
+  });
+}
+
+/** A user of its own for a sandbox, from the range that systemd keeps for such short-lived ones; nobody's files have these numbers. */
+export function userOf(id: string): number {
+  return 61_184 + (createHash('sha256').update(id).digest().readUInt32LE() % 4_336);
 }

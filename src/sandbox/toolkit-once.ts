@@ -31,10 +31,11 @@ export async function callOnce(
     argv: [...program, command],
     limits: { ...limits, wallSeconds: options.timeoutMs / 1000 },
     ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...(options.key === undefined ? {} : { key: `${options.key} ${command}` }),
     onLine: (stream, line, continues) =>
       stream === 'stdout' ? stdout.line(line, continues) : onStderr(line),
   });
-  process.send(JSON.stringify(request));
+  process.send(JSON.stringify(request), 'request');
   process.end();
   const exit = await process.exit;
   if (exit.reason === 'aborted') throw options.signal?.reason;

@@ -3,7 +3,7 @@ import { SproutError } from '../domain/errors.ts';
 import type { ProcessLimits, Sandbox } from './sandbox.ts';
 import type { Toolkit, ToolkitCallOptions } from './toolkit.ts';
 import { callOnce } from './toolkit-once.ts';
-import { stepDeadline } from './toolkit-wire.ts';
+import { crashed, stepDeadline } from './toolkit-wire.ts';
 import { Zygote, ZygoteGone } from './toolkit-zygote.ts';
 
 export interface ToolkitOptions {
@@ -69,6 +69,8 @@ class ToolkitSession implements Toolkit {
         closing.throwIfAborted();
         // It died before this command began: nothing was done yet, so the next one may do it.
         if (!(error instanceof ZygoteGone)) throw error;
+        // No room to begin in: started again and again it would only use up the job's time.
+        if (zygote.ended?.reason === 'disk') throw crashed(command, zygote.ended, []);
         options.onLog?.('WARNING', `The warm toolkit process could not take "${command}": ${error.message}`);
       }
     }
@@ -92,12 +94,24 @@ class ToolkitSession implements Toolkit {
     await this.#zygote?.close();
   }
 
+  async knows(command: string, key: string): Promise<boolean> {
+    return (await this.#zygote?.knows(command, key)) ?? false;
+  }
+
+  leave(): void {
+    this.#zygote?.leave();
+    this.#closing.abort(
+      new SproutError('TOOLKIT_CLOSED', 'The toolkit was left; the command goes on without us.'),
+    );
+  }
+
   /** The warm process, started anew where it died; null once that is given up. */
   #living(options: ToolkitCallOptions): Zygote | null {
     const ended = this.#zygote?.ended ?? null;
     if (this.#zygote !== null && ended === null) return this.#zygote;
-    // Memory and disk are about one command's appetite, not about a process that can't be kept alive.
-    const understood = ended?.reason === 'memory' || ended?.reason === 'disk';
+    // Memory and disk are about one command's appetite, and a sandbox may be lost at any time: none says that the process can't
+    // be kept alive.
+    const understood = ended !== null && ['memory', 'disk', 'lost'].includes(ended.reason);
     if (!understood && this.#restartsLeft === 0) {
       this.#warm = false;
       options.onLog?.(
@@ -114,7 +128,12 @@ class ToolkitSession implements Toolkit {
 
   #startZygote(): Zygote {
     return new Zygote((onLine) =>
-      this.#sandbox.start({ argv: [...this.#program, 'zygote'], limits: this.#limits, onLine }),
+      this.#sandbox.start({
+        argv: [...this.#program, 'zygote'],
+        limits: this.#limits,
+        key: 'zygote',
+        onLine,
+      }),
     );
   }
 }

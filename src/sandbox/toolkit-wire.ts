@@ -123,6 +123,10 @@ export function crashed(command: string, exit: ProcessExit, tail: readonly strin
       return new SproutError('SANDBOX_OUTPUT_LIMIT', `"${command}" printed more than it may.${last}`, {
         hint: 'Something is stuck in a loop: the log has its last lines.',
       });
+    case 'lost':
+      return new SproutError('SANDBOX_LOST', `The sandbox went away while "${command}" ran.`, {
+        hint: 'It is made again and the command repeated; where that goes on, start the job again with `retryJob`.',
+      });
     case 'killed':
     case 'aborted':
     case 'exited':

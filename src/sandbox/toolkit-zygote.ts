@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { cpus } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../domain/errors.ts';
@@ -38,8 +39,11 @@ export class Zygote {
   readonly #ready = Promise.withResolvers<void>();
   readonly #calls = new Map<string, RunningCall>();
   readonly #tail: string[] = [];
-  #lastId = 0;
+  /** What it says about calls this server has not made: those of the one before, where the process outlived that. */
+  readonly #heard = new Map<string, ToolkitMessage[]>();
+  readonly #made = new Set<string>();
   #ended: ProcessExit | null = null;
+  #left = false;
 
   /** `start` starts the process and hands its lines to `onLine`. */
   constructor(start: (onLine: SandboxCommand['onLine']) => Promise<SandboxProcess>) {
@@ -80,6 +84,18 @@ export class Zygote {
     }
   }
 
+  /** Whether it has been heard to work on this call for the server before. */
+  async knows(command: string, key: string): Promise<boolean> {
+    const process = await this.#process.catch(() => null);
+    await process?.resumed;
+    return this.#heard.has(this.#idFor(command, key));
+  }
+
+  /** From now on calls that are interrupted go on in the process, for whoever takes it up. */
+  leave(): void {
+    this.#left = true;
+  }
+
   /** Kills the process and every child. */
   async close(): Promise<void> {
     const process = await this.#process.catch(() => null);
@@ -94,8 +110,11 @@ export class Zygote {
     options: ToolkitCallOptions,
     interruption: Promise<{ error: unknown }>,
   ): Promise<unknown> {
-    this.#lastId += 1;
-    const id = String(this.#lastId);
+    // Until then it is not known what the server before has asked of it.
+    const early = await Promise.race([process.resumed, interruption]);
+    if (early) throw early.error;
+    const id = this.#idFor(command, options.key);
+    this.#made.add(id);
     const end = Promise.withResolvers<ProcessExit>();
     const call: RunningCall = {
       command,
@@ -110,9 +129,12 @@ export class Zygote {
     try {
       // The wall clock is ours; this ends a child even if we can't.
       const cpuSeconds = Math.ceil(options.timeoutMs / 1000) * cpus().length + 10;
-      process.send(JSON.stringify({ id, command, request, cpuSeconds }));
+      process.send(JSON.stringify({ id, command, request, cpuSeconds }), id);
+      for (const message of this.#heard.get(id) ?? []) this.#receive(message);
+      this.#heard.delete(id);
       const first = await Promise.race([end.promise, interruption]);
       if ('error' in first) {
+        if (this.#left) throw first.error;
         process.send(JSON.stringify({ id, kill: true }));
         await Promise.race([end.promise.catch(() => null), sleep(KILL_GRACE_MILLISECONDS)]);
         throw first.error;
@@ -122,6 +144,17 @@ export class Zygote {
       return concluded.value;
     } finally {
       this.#calls.delete(id);
+    }
+  }
+
+  /** The call's own name, unless one of that name came to no good end; then the next free one. */
+  #idFor(command: string, key: string | undefined): string {
+    if (key === undefined) return randomUUID();
+    for (let nth = 1; ; nth += 1) {
+      const id = nth === 1 ? `${key} ${command}` : `${key} ${command} (${nth})`;
+      const last = this.#heard.get(id)?.at(-1);
+      const failed = last?.type === 'exit' && last.code !== 0 && last.code !== 2;
+      if (!this.#made.has(id) && !failed) return id;
     }
   }
 
@@ -153,8 +186,10 @@ export class Zygote {
     }
     const call = message.id === undefined ? undefined : this.#calls.get(message.id);
     if (call === undefined) {
+      const { id } = message;
+      if (id !== undefined && !this.#made.has(id)) this.#hear(id, message);
       // A child that was given up, or the zygote itself.
-      if (message.type === 'log') this.#text(message.level, message.message);
+      else if (message.type === 'log') this.#text(message.level, message.message);
       return;
     }
     switch (message.type) {
@@ -176,6 +211,14 @@ export class Zygote {
         call.exited({ reason, code: message.code, signal: message.signal });
       }
     }
+  }
+
+  #hear(id: string, message: ToolkitMessage): void {
+    const heard = this.#heard.get(id) ?? [];
+    // Of progress the latest is all that matters.
+    if (message.type === 'progress' && heard.at(-1)?.type === 'progress') heard.pop();
+    heard.push(message);
+    this.#heard.set(id, heard);
   }
 
   /** Text that belongs to no child is shown in every log that is open. */

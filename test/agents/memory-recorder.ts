@@ -2,7 +2,8 @@ import { text } from 'node:stream/consumers';
 import type { JobChanges, JobRecorder, JournalEntry, NewArtifact } from '../../src/agents/recorder.ts';
 import { StaleAttemptError } from '../../src/domain/errors.ts';
 import type { EventBody, NewEvent } from '../../src/domain/events.ts';
-import type { JobResult } from '../../src/domain/records.ts';
+import type { JobResult, JobUsage } from '../../src/domain/records.ts';
+import { addUsage, NO_USAGE } from '../../src/domain/usage.ts';
 
 type ProgressUpdate = Parameters<JobRecorder['progress']>[0];
 
@@ -14,7 +15,7 @@ export class MemoryStore {
   readonly progress: ProgressUpdate[] = [];
   readonly trials = new Map<string, NonNullable<JobChanges['trials']>[number]>();
   changes: JobChanges = {};
-  sandboxSeconds = 0;
+  usage: JobUsage = NO_USAGE;
   /** Another attempt owns the job: every write is refused. */
   claimLost = false;
 
@@ -69,7 +70,7 @@ export class MemoryRecorder implements JobRecorder {
     if (this.#store.claimLost) throw new StaleAttemptError('the job', 1);
     this.#store.events.push(...events);
     for (const trial of changes.trials ?? []) this.#store.trials.set(trial.id, trial);
-    this.#store.sandboxSeconds += changes.usage?.sandboxSeconds ?? 0;
+    this.#store.usage = addUsage(this.#store.usage, changes.usage ?? {});
     this.#store.changes = { ...this.#store.changes, ...changes };
   }
 }

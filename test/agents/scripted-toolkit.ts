@@ -23,7 +23,11 @@ export interface Script {
   fail?(call: Call): { code: string; message: string; hint?: string } | null;
   /** A trial's score; default: a fixed function of family and parameters. */
   score?(call: Call): number;
+  /** What the holdout's interval draws; default: rows. */
+  intervalOf?: { drawn: 'ROWS' | 'GROUPS' | 'TIMES'; units: number; length: number };
 }
+
+const ROWS = { drawn: 'ROWS', units: 80, length: 1 } as const;
 
 /** A toolkit that answers by the book of PROTOCOL.md without any learning: same request, same answer. */
 export class ScriptedToolkit implements Toolkit {
@@ -140,6 +144,7 @@ export class ScriptedToolkit implements Toolkit {
           baseline: { validation: 0.5, holdout: request.holdout ? 0.5 : null },
           holdout: request.holdout ? { [metric]: 0.88 } : null,
           interval: request.holdout ? { low: 0.84, high: 0.92 } : null,
+          intervalOf: request.holdout ? (this.#script.intervalOf ?? ROWS) : null,
           gap: request.holdout ? 0.02 : null,
           warnings: [],
           worstSlices: [],

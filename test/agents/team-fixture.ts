@@ -1,13 +1,18 @@
 import { Readable } from 'node:stream';
 import type { ModelProvider } from '@openai/agents-core';
+import type { TakeSeats } from '../../src/agents/seats.ts';
 import { runTeam, type StopReason, type TeamContext } from '../../src/agents/team.ts';
 import type { BlobKey, DatasetId, JobId } from '../../src/domain/ids.ts';
 import type { Dataset, Job, JobOptions } from '../../src/domain/records.ts';
+import { NO_USAGE } from '../../src/domain/usage.ts';
+import { LOCAL_OWNER } from '../../src/domain/viewer.ts';
+import type { Mind } from '../../src/domain/vocabulary.ts';
 import type { Toolkit } from '../../src/sandbox/toolkit.ts';
 import { MemoryRecorder, MemoryStore } from './memory-recorder.ts';
 
 export const dataset: Dataset = {
   id: '5b0c7c55-0000-4000-8000-000000000001' as DatasetId,
+  owner: LOCAL_OWNER,
   name: 'toy.csv',
   columns: [],
   rowCount: null,
@@ -21,6 +26,7 @@ export const dataset: Dataset = {
 export function jobWith(options: Partial<JobOptions> = {}): Job {
   return {
     id: '5b0c7c55-0000-4000-8000-000000000002' as JobId,
+    owner: LOCAL_OWNER,
     datasetId: dataset.id,
     options: {
       targetColumn: 'y',
@@ -37,6 +43,7 @@ export function jobWith(options: Partial<JobOptions> = {}): Job {
       holdoutFraction: null,
       groupColumn: null,
       timeColumn: null,
+      maxCostUsd: null,
       ...options,
     },
     status: 'RUNNING',
@@ -52,7 +59,7 @@ export function jobWith(options: Partial<JobOptions> = {}): Job {
     cancelRequestedAt: null,
     result: null,
     failure: null,
-    usage: { modelCalls: 0, inputTokens: 0, outputTokens: 0, estimatedCostUsd: 0, sandboxSeconds: 0 },
+    usage: NO_USAGE,
     retryOf: null,
     createdAt: new Date(0),
     startedAt: new Date(0),
@@ -66,7 +73,8 @@ export interface Attempt {
   options?: Partial<JobOptions>;
   cpus?: number;
   elapsedMs?: () => number;
-  seats?: ModelProvider;
+  seats?: ModelProvider | TakeSeats;
+  mind?: Mind;
   /** Pulls the plug after this many more journal entries. */
   dieAfter?: number;
 }
@@ -76,6 +84,8 @@ export function startTeam(attempt: Attempt): {
   store: MemoryStore;
   done: Promise<void>;
   stop(reason: StopReason): void;
+  /** The hard stop, as when the server ends. */
+  pull(): void;
 } {
   const store = attempt.store ?? new MemoryStore();
   const plug = new AbortController();
@@ -84,11 +94,13 @@ export function startTeam(attempt: Attempt): {
   let left = attempt.dieAfter ?? Number.POSITIVE_INFINITY;
   const recorder = new MemoryRecorder(store, () => {
     left -= 1;
-    if (left === 0) plug.abort(new DOMException('the plug is pulled', 'AbortError'));
+    if (left === 0) pull();
   });
+  const pull = (): void => plug.abort(new DOMException('the plug is pulled', 'AbortError'));
   const startedAt = performance.now();
+  const mind = attempt.mind ?? 'PLAYBOOK';
   const context: TeamContext = {
-    job: jobWith(attempt.options),
+    job: { ...jobWith(attempt.options), mind, usage: store.usage },
     dataset,
     recorder,
     signal: plug.signal,
@@ -98,12 +110,13 @@ export function startTeam(attempt: Attempt): {
     toolkit: attempt.toolkit,
     readFile: async (path) => ({ size: path.length, stream: Readable.from([path]) }),
     cpus: attempt.cpus ?? 2,
-    mind: 'PLAYBOOK',
+    mind,
     seed: 7,
   };
   return {
     store,
     done: runTeam(context, attempt.seats),
+    pull,
     stop(why) {
       reason = why;
       soft.abort();

@@ -60,6 +60,20 @@ describe('a job of the team', () => {
     }
   });
 
+  it('says what the interval of the score is made of, where that is not rows', async () => {
+    for (const [intervalOf, said] of [
+      [{ drawn: 'ROWS', units: 80, length: 1 }, '0.9200)'],
+      [{ drawn: 'GROUPS', units: 9, length: 1 }, '0.9200, over 9 groups drawn whole)'],
+      [{ drawn: 'TIMES', units: 40, length: 7 }, '0.9200, over 40 times drawn in stretches of 7)'],
+    ] as const) {
+      const toolkit = new ScriptedToolkit({ intervalOf });
+      const { store, done } = startTeam({ toolkit, options: { maxTrials: 1 } });
+      await done;
+      const messages = store.ofType('StepFinished').map(({ message }) => message);
+      expect(messages.find((message) => message.startsWith('On the sealed holdout'))).toContain(said);
+    }
+  });
+
   it('asks for the columns to keep, and says what in the table gives reason to doubt', async () => {
     const toolkit = new ScriptedToolkit();
     const { store, done } = startTeam({ toolkit, options: { keepColumns: ['x'], maxTrials: 1 } });

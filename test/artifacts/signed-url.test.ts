@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { createUrlSigner, MAX_EXPIRY_SECONDS } from '../../src/artifacts/signed-url.ts';
-import { newArtifactId } from '../../src/domain/ids.ts';
+import { newArtifactId, type OwnerId } from '../../src/domain/ids.ts';
 
 const artifact = {
   id: newArtifactId(),
+  owner: 'alice' as OwnerId,
   name: 'report of José (1).html',
   sha256: 'b'.repeat(64),
   contentType: 'text/html',
@@ -60,6 +61,7 @@ it('binds all that the answer is made of', () => {
   const { path } = signer.sign(artifact, 600);
   for (const other of [
     { id: newArtifactId() },
+    { owner: 'mallory' as OwnerId },
     { name: 'other.html' },
     { sha256: 'c'.repeat(64) },
     { contentType: 'text/plain' },

@@ -73,10 +73,10 @@ describe('help', () => {
     expect(top.code).toBe(0);
     for (const code of ['0', '1', '2', '3', '130'])
       expect(top.stdout).toMatch(new RegExp(`^ +${code}  `, 'm'));
-    const commands = [...top.stdout.matchAll(/^ {2}(serve|train|watch|demo|doctor|setup)\b/gm)].map(
-      ([, name]) => name,
-    );
-    expect(commands).toEqual(['serve', 'train', 'watch', 'demo', 'doctor', 'setup']);
+    const commands = [
+      ...top.stdout.matchAll(/^ {2}(serve|train|watch|demo|doctor|setup|backup|restore)\b/gm),
+    ].map(([, name]) => name);
+    expect(commands).toEqual(['serve', 'train', 'watch', 'demo', 'doctor', 'setup', 'backup', 'restore']);
     for (const command of commands) {
       const { code, stdout } = await run([String(command), '--help']);
       expect({ command, code }).toEqual({ command, code: 0 });

@@ -135,4 +135,5 @@ export const jobOnTheWire = (job: JobUpdate['job']) => ({
   startedAt: job.startedAt?.toISOString() ?? null,
   finishedAt: job.finishedAt?.toISOString() ?? null,
   leaderboard: [],
+  usage: { modelCalls: 0, inputTokens: 0, outputTokens: 0, estimatedCostUsd: 0 },
 });

@@ -62,6 +62,29 @@ describe('a CSV becomes a model', () => {
     expect(events.at(-1)).toMatchObject({ __typename: 'StatusChanged', to: 'SUCCEEDED' });
   });
 
+  it('tells what became of each column, in the order of the file', async () => {
+    interface Column {
+      name: string;
+      role: string;
+      treatment: string | null;
+      reason: string | null;
+      warnings: { code: string }[];
+    }
+    const { job } = await user.query<{
+      job: { columns: Column[]; dataset: { columns: { name: string }[] } };
+    }>(
+      `query ($id: ID!) { job(id: $id) { dataset { columns { name } }
+        columns { name type role treatment reason warnings { code message } } } }`,
+      { id: jobId },
+    );
+    expect(job.columns.map(({ name }) => name)).toEqual(job.dataset.columns.map(({ name }) => name));
+    expect(job.columns.filter(({ role }) => role === 'TARGET').map(({ name }) => name)).toEqual(['species']);
+    for (const { role, treatment, reason } of job.columns) {
+      expect(treatment === null).toBe(role !== 'FEATURE');
+      if (role === 'DROPPED' || role === 'IGNORED') expect(reason).not.toBeNull();
+    }
+  });
+
   it('never lets progress fall', () => {
     const progress = updates.map(({ job }) => job.progress);
     expect(progress).toEqual([...progress].sort((a, b) => a - b));

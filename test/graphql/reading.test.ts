@@ -169,6 +169,24 @@ it('shows all that a runner recorded: trials, result, events of each kind, artif
       stage: 'TRAINING',
       task: 'BINARY',
       metric: 'ROC_AUC',
+      jobColumns: [
+        {
+          name: 'a',
+          type: 'NUMERIC',
+          role: 'FEATURE',
+          treatment: 'number',
+          reason: null,
+          warnings: [{ code: 'LEAK_LIKELY', message: 'it gives y away' }],
+        },
+        {
+          name: 'b',
+          type: 'CONSTANT',
+          role: 'DROPPED',
+          treatment: null,
+          reason: 'always 1',
+          warnings: [],
+        },
+      ],
       trials: [trial('best', 0.9, false), trial('baseline', 0.5, true)],
       result: {
         metric: 'ROC_AUC',
@@ -193,6 +211,7 @@ it('shows all that a runner recorded: trials, result, events of each kind, artif
   const { job } = await api.ask<{ job: Record<string, unknown> }>(
     `query ($id: ID!) { job(id: $id) {
       status stage task metric attempt startedAt etaSeconds
+      columns { name type role treatment reason warnings { code message } }
       leaderboard { id name family origin score foldScores parameters isBaseline isBest }
       result { metric validationScore holdoutScore holdoutInterval { low high } baselineScore playbookScore lift bestTrial { name isBest } summary }
       events(first: 100) { __typename sequence at stage agent message
@@ -208,6 +227,17 @@ it('shows all that a runner recorded: trials, result, events of each kind, artif
     stage: 'TRAINING',
     task: 'BINARY',
     etaSeconds: expect.any(Number),
+    columns: [
+      {
+        name: 'a',
+        type: 'NUMERIC',
+        role: 'FEATURE',
+        treatment: 'number',
+        reason: null,
+        warnings: [{ code: 'LEAK_LIKELY', message: 'it gives y away' }],
+      },
+      { name: 'b', type: 'CONSTANT', role: 'DROPPED', treatment: null, reason: 'always 1', warnings: [] },
+    ],
     leaderboard: [
       {
         id: `trial_${claim.jobId}_best`,
@@ -252,6 +282,11 @@ it('shows all that a runner recorded: trials, result, events of each kind, artif
     { id: claim.jobId },
   );
   expect(one).toEqual({ artifact: { name: 'report.html' }, none: null });
+});
+
+it('knows nothing of the columns of a job that has not looked at its table', async () => {
+  const query = 'query ($id: ID!) { job(id: $id) { columns { name } } }';
+  expect(await api.ask(query, { id: ids[0] })).toEqual({ job: { columns: [] } });
 });
 
 it('says of an unknown job that there is none', async () => {

@@ -90,6 +90,7 @@ describe('options', () => {
     [{ keepColumns: ['y'] }, 'COLUMN_NOT_KEPT', 'keepColumns'],
     [{ keepColumns: ['a'], ignoreColumns: ['a'] }, 'COLUMN_NOT_KEPT', 'keepColumns'],
     [{ keepColumns: ['a'], groupColumn: 'a' }, 'COLUMN_NOT_KEPT', 'keepColumns'],
+    [{ maxCostUsd: -0.01 }, 'OPTION_OUT_OF_RANGE', 'maxCostUsd'],
     [{ holdoutFraction: -0.1 }, 'OPTION_OUT_OF_RANGE', 'holdoutFraction'],
     [{ holdoutFraction: 0.51 }, 'OPTION_OUT_OF_RANGE', 'holdoutFraction'],
     [{ metric: 'PINBALL', quantile: 0 }, 'OPTION_OUT_OF_RANGE', 'quantile'],

@@ -3,8 +3,12 @@ import { createClient } from 'graphql-ws';
 import { pino } from 'pino';
 import WebSocket from 'ws';
 import { createUrlSigner } from '../../src/artifacts/signed-url.ts';
+import { ApiKeys } from '../../src/auth/api-keys.ts';
+import { authenticationIn } from '../../src/auth/configured.ts';
 import { readConfig } from '../../src/config.ts';
+import type { Scope } from '../../src/domain/viewer.ts';
 import { createHttpServer, type HttpDependencies } from '../../src/http/server.ts';
+import { quotasIn } from '../../src/jobs/quotas.ts';
 import { openRig, type Rig } from '../jobs/rig.ts';
 
 export type Api = Awaited<ReturnType<typeof openApi>>;
@@ -17,16 +21,23 @@ export async function openApi(
     dependencies?: (rig: Rig) => Partial<HttpDependencies>;
   } = {},
 ) {
-  const rig = await openRig(
-    options.maxQueuedJobs === undefined ? {} : { maxQueuedJobs: options.maxQueuedJobs },
-  );
+  const environment = { PORT: '0', ...options.env };
+  const rig = await openRig({
+    ...(options.maxQueuedJobs === undefined ? {} : { maxQueuedJobs: options.maxQueuedJobs }),
+    quotas: quotasIn(readConfig(environment)),
+  });
   const logged: string[] = [];
+  const logger = pino({ level: 'debug' }, { write: (line: string) => logged.push(line) });
+  const config = readConfig({ ...environment, DATA_DIR: rig.dataDir });
+  const keys = new ApiKeys({ database: rig.database, logger });
   const dependencies: HttpDependencies = {
-    config: readConfig({ PORT: '0', DATA_DIR: rig.dataDir, ...options.env }),
+    config,
     jobs: rig.jobs,
+    keys,
+    auth: authenticationIn(config, { keys, logger }),
     blobs: rig.blobs,
     signer: createUrlSigner(['a secret for tests alone']),
-    logger: pino({ level: 'debug' }, { write: (line: string) => logged.push(line) }),
+    logger,
     about: {
       version: '0.0.0-test',
       mind: 'PLAYBOOK',
@@ -40,18 +51,36 @@ export async function openApi(
   const server = createHttpServer(dependencies);
   const { url: origin, port } = await server.listen();
   const url = `${origin}/graphql`;
-  const urql = new Client({ url, exchanges: [fetchExchange], preferGetMethod: false });
+  const urqlAs = (token: string | null) =>
+    new Client({
+      url,
+      exchanges: [fetchExchange],
+      preferGetMethod: false,
+      fetchOptions: { headers: token === null ? {} : { authorization: `Bearer ${token}` } },
+    });
+  const anonymous = urqlAs(null);
 
   return {
     rig,
+    keys,
     origin,
     url,
     port,
     server,
     logged,
 
+    /** The token of a new API key. */
+    async key(owner: string, scope: Scope = 'TRAIN', expiresAt: Date | null = null): Promise<string> {
+      return (await keys.create({ name: `${owner}'s`, owner, scope, expiresAt })).token;
+    },
+
     /** Runs an operation through urql, which sends it as a multipart request when a variable is a file. */
-    async ask<T>(document: string, variables: Record<string, unknown> = {}): Promise<T> {
+    async ask<T>(
+      document: string,
+      variables: Record<string, unknown> = {},
+      token: string | null = null,
+    ): Promise<T> {
+      const urql = token === null ? anonymous : urqlAs(token);
       const isMutation = document.trimStart().startsWith('mutation');
       const source = isMutation ? urql.mutation(document, variables) : urql.query(document, variables);
       const { data, error } = await source;
@@ -63,19 +92,28 @@ export async function openApi(
       csv: string | Buffer,
       input: Record<string, unknown>,
       filename = 'table.csv',
+      token: string | null = null,
     ): Promise<StartAnswer> {
       const file = new File([new Uint8Array(Buffer.from(csv))], filename);
-      const data = await this.ask<{ startTraining: StartAnswer }>(START, { input: { ...input, file } });
+      const variables = { input: { ...input, file } };
+      const data = await this.ask<{ startTraining: StartAnswer }>(START, variables, token);
       return data.startTraining;
     },
 
-    webSocket(options: { headers?: Record<string, string> } = {}) {
+    webSocket(
+      options: { headers?: Record<string, string>; connectionParams?: Record<string, unknown> } = {},
+    ) {
       class Socket extends WebSocket {
         constructor(address: string, protocols: string) {
           super(address, protocols, { headers: options.headers ?? {} });
         }
       }
-      return createClient({ url: url.replace('http', 'ws'), webSocketImpl: Socket, retryAttempts: 0 });
+      return createClient({
+        url: url.replace('http', 'ws'),
+        webSocketImpl: Socket,
+        retryAttempts: 0,
+        ...(options.connectionParams === undefined ? {} : { connectionParams: options.connectionParams }),
+      });
     },
 
     async close() {

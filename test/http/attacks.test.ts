@@ -106,6 +106,10 @@ it('refuses a body of 20 MB, stated or not', async () => {
   expect(chunked.status).toBe(413);
 });
 
+it('refuses a head of 20 kB', async () => {
+  expect((await post({ query: '{ __typename }' }, { 'x-long': 'x'.repeat(20_000) })).status).toBe(431);
+});
+
 it('takes a small body of unstated length', async () => {
   const response = await fetch(api.url, {
     method: 'POST',

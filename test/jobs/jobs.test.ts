@@ -2,11 +2,19 @@ import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { leftovers } from '../../src/db/schema.ts';
 import type { DatasetId, JobId } from '../../src/domain/ids.ts';
-import { type JobOptions, LATER_OPTIONS, type Trial } from '../../src/domain/records.ts';
+import { type JobColumn, type JobOptions, LATER_OPTIONS, type Trial } from '../../src/domain/records.ts';
 import { claimQueued, settle } from '../../src/jobs/claim.ts';
 import { blobsOf, jobOptions, newDataset, oneTo, openRig, type Rig, startJob } from './rig.ts';
 
 const UNKNOWN = '00000000-0000-4000-8000-000000000000';
+const COLUMN: JobColumn = {
+  name: 'species',
+  type: 'CATEGORICAL',
+  role: 'FEATURE',
+  treatment: 'category',
+  reason: null,
+  warnings: [{ code: 'LEAK_LIKELY', message: 'it tells all' }],
+};
 
 describe('jobs', () => {
   let rig: Rig;
@@ -166,6 +174,7 @@ describe('jobs', () => {
       const recorder = rig.recorder(of);
       await recorder.saveArtifact(artifact('metrics.json', '{}'));
       await recorder.finishStep({ key: 'one', tool: 'toy', ok: true, output: 1, seconds: 0 }, []);
+      await recorder.record([], { jobColumns: [COLUMN] });
       await expect(rig.jobs.delete(of.jobId)).rejects.toMatchObject({ code: 'JOB_NOT_ENDED' });
       await succeed(of);
     }
@@ -173,6 +182,8 @@ describe('jobs', () => {
     expect(await rig.jobs.job(id)).toBeNull();
     expect(await rig.jobs.events(id, 0, 10)).toEqual([]);
     expect(await rig.jobs.artifactByName(id, 'metrics.json')).toBeNull();
+    expect(await rig.jobs.columns(id)).toEqual([]);
+    expect(await rig.jobs.columns(other)).toEqual([COLUMN]);
     expect(rig.destroyedSandboxes).toEqual([id]);
     const kept = await rig.jobs.artifactByName(other, 'metrics.json');
     expect(await blobsOf(rig)).toEqual([kept?.blobKey]);
@@ -304,6 +315,18 @@ describe('jobs', () => {
     const job = await rig.jobs.job(id);
     expect(job?.usage).toMatchObject({ modelCalls: 10, sandboxSeconds: 55, inputTokens: 0 });
     expect(await rig.jobs.dataset(job?.datasetId as DatasetId)).toMatchObject({ columns, rowCount: 344 });
+  });
+
+  it('keep what became of the columns, the latest in place of what stood', async () => {
+    const id = await startJob(rig);
+    expect(await rig.jobs.columns(id)).toEqual([]);
+    const recorder = rig.recorder(await claim());
+    await recorder.record([], { jobColumns: [{ ...COLUMN, treatment: null }] });
+    expect(await rig.jobs.columns(id)).toEqual([{ ...COLUMN, treatment: null }]);
+    await recorder.record([], { jobColumns: [COLUMN] });
+    await recorder.record([], { usage: { modelCalls: 1 } });
+    expect(await rig.jobs.columns(id)).toEqual([COLUMN]);
+    expect(await rig.jobs.columns(await startJob(rig))).toEqual([]);
   });
 
   it('journal a step once, with its output as it was', async () => {

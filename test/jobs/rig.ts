@@ -11,9 +11,10 @@ import type { JobOptions } from '../../src/domain/records.ts';
 import type { Claim } from '../../src/jobs/event-log.ts';
 import { Jobs, type JobUpdate, type NewDataset } from '../../src/jobs/jobs.ts';
 import { LeftoverRemover } from '../../src/jobs/leftovers.ts';
+import type { Quotas } from '../../src/jobs/quotas.ts';
 import { AttemptRecorder } from '../../src/jobs/recorder.ts';
 import type { RunJob } from '../../src/jobs/run.ts';
-import { Runner } from '../../src/jobs/runner.ts';
+import { Runner, type RunnerObserver } from '../../src/jobs/runner.ts';
 import { JobStore } from '../../src/jobs/store.ts';
 import type { RunLimits } from '../../src/jobs/watch.ts';
 
@@ -23,9 +24,12 @@ export async function openRig(
     dataDir?: string;
     bus?: Bus;
     maxQueuedJobs?: number;
+    quotas?: Quotas;
     now?: () => Date;
     /** Called before and after everything that leaves something behind: each write and each blob. */
     betweenChanges?: () => void;
+    /** Beside noting it. */
+    destroySandbox?: (jobId: JobId, options: { keep: boolean }) => Promise<void>;
   } = {},
 ) {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'sproutml-jobs-')));
@@ -44,14 +48,20 @@ export async function openRig(
     store,
     blobs,
     logger,
-    async destroySandbox(jobId) {
+    async destroySandbox(jobId, how) {
       destroyedSandboxes.push(jobId);
+      await options.destroySandbox?.(jobId, how);
     },
   });
   const jobs = new Jobs({
     store,
     leftovers,
-    terms: { mind: 'PLAYBOOK', sandbox: 'LOCAL', maxQueuedJobs: options.maxQueuedJobs ?? 1000 },
+    terms: {
+      mind: 'PLAYBOOK',
+      sandbox: 'LOCAL',
+      maxQueuedJobs: options.maxQueuedJobs ?? 1000,
+      ...(options.quotas ? { quotas: options.quotas } : {}),
+    },
   });
   return {
     dataDir,
@@ -62,8 +72,22 @@ export async function openRig(
     leftovers,
     jobs,
     destroyedSandboxes,
-    runner: (runJob: RunJob, limits: Partial<RunLimits> = {}, concurrency = 1): Runner =>
-      new Runner({ store, blobs, leftovers, runJob, concurrency, logger, limits }),
+    runner: (
+      runJob: RunJob,
+      limits: Partial<RunLimits> = {},
+      concurrency = 1,
+      observer?: RunnerObserver,
+    ): Runner =>
+      new Runner({
+        store,
+        blobs,
+        leftovers,
+        runJob,
+        concurrency,
+        logger,
+        limits,
+        ...(observer ? { observer } : {}),
+      }),
     recorder: (claim: Claim): AttemptRecorder =>
       new AttemptRecorder({ store, blobs, leftovers, claim, logger, stage: null, onStale: () => undefined }),
     async close() {
@@ -120,6 +144,7 @@ export const jobOptions = (changes: Partial<JobOptions> = {}): JobOptions => ({
   holdoutFraction: null,
   groupColumn: null,
   timeColumn: null,
+  maxCostUsd: null,
   ...changes,
 });
 

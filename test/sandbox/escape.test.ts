@@ -39,6 +39,12 @@ describe.skipIf(!contained)('untrusted code in a contained sandbox', () => {
     },
   );
 
+  it('gets nowhere in a cloud sandbox in which bubblewrap works', { timeout: 240_000 }, async () => {
+    const results = await attack(join(folder, 'cloud'), undefined, 'daytona');
+    expect(results.filter((result) => !result.blocked)).toEqual([]);
+    expect(results).toHaveLength(ATTACKS.length);
+  });
+
   it('is what is tested: the same attacks succeed where nothing contains them', async () => {
     const results = await attack(join(folder, 'bare'), undefined, 'bare');
     expect(results.filter((result) => result.blocked)).toEqual([]);

@@ -1,14 +1,16 @@
 /**
  * Runs every attack from inside a contained sandbox and prints one JSON line for each: `{name, stoppedBy, blocked, said}`.
  * A program of its own, so that it can run as root and as an ordinary user. Arguments: a folder of its own and, to see
- * that the attacks are real ones, `bare`: then those that do no harm run as trusted code in a plain process.
+ * that the attacks are real ones, `bare`: then those that do no harm run as trusted code in a plain process. Or `daytona`: in
+ * a sandbox of Daytona's stand-in.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createLocalSandboxes } from '../../src/sandbox/local.ts';
 import { findPython } from '../../src/sandbox/python-interpreter.ts';
-import type { ProcessLimits, Sandbox } from '../../src/sandbox/sandbox.ts';
+import type { ProcessLimits, Sandbox, SandboxProvider } from '../../src/sandbox/sandbox.ts';
+import { openDaytonaRig } from '../daytona/rig.ts';
 import { ATTACKS, type Attack, programOf, type Targets } from './attacks.ts';
 
 const LIMITS: ProcessLimits = {
@@ -22,6 +24,7 @@ const LIMITS: ProcessLimits = {
 
 const folder = process.argv[2] ?? '';
 const bare = process.argv[3] === 'bare';
+const rig = process.argv[3] === 'daytona' ? await openDaytonaRig() : null;
 await mkdir(folder, { recursive: true });
 const secret = process.env.SPROUT_TEST_SECRET ?? '';
 const secretFile = join(folder, 'secret.txt');
@@ -34,12 +37,15 @@ await new Promise<void>((resolve) => unix.listen(`\0${abstractSocket}`, resolve)
 const address = tcp.address();
 const port = address !== null && typeof address === 'object' ? address.port : 0;
 
-const sandboxes = await createLocalSandboxes({
-  dataDir: folder,
-  mode: bare ? 'process' : 'contained',
-  python: await findPython(undefined),
-  memoryBytes: 4 * 1024 ** 3,
-});
+const memoryBytes = 4 * 1024 ** 3;
+const sandboxes: SandboxProvider =
+  (await rig?.connect({ memoryBytes })) ??
+  (await createLocalSandboxes({
+    dataDir: folder,
+    mode: bare ? 'process' : 'contained',
+    python: await findPython(undefined),
+    memoryBytes,
+  }));
 const sandbox = await sandboxes.open('attacked');
 const targets: Targets = { secret, secretFile, port, abstractSocket };
 const attacks = ATTACKS.filter((attack) => !bare || attack.harmless);
@@ -48,6 +54,7 @@ const alone = attacks.filter((attack) => !together.includes(attack)).map((attack
 for (const group of [together, ...alone]) await run(sandbox, group);
 await sandbox.close();
 await sandboxes.destroy('attacked');
+await rig?.remove();
 tcp.close();
 unix.close();
 

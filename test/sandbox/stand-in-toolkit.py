@@ -32,6 +32,15 @@ def command(name, request):
         time.sleep(request["seconds"])
         open("work/awake", "a").write("x")
         say(type="result", result="slept")
+    elif name == "train":
+        say(type="progress", fraction=0, message="training")
+        time.sleep(request["seconds"])
+        folder = "work/trials/" + request["trialId"]
+        os.makedirs(folder, exist_ok=True)
+        plan = open("work/plan.json").read() if os.path.exists("work/plan.json") else None
+        with open(folder + "/result.json", "w") as file:
+            json.dump({"trialId": request["trialId"], "plan": plan, "seconds": request["seconds"]}, file)
+        say(type="result", result={"trialId": request["trialId"], "host": sys.prefix})
     elif name == "silent":
         print("last words", flush=True)
     elif name == "abort":

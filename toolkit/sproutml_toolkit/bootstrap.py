@@ -4,8 +4,9 @@ Calling a metric a thousand times costs seconds; here every metric has a form th
 array operations. `metrics.score` stays the definition: the tests hold each form here to it.
 
 Source: Efron & Tibshirani, An Introduction to the Bootstrap (1993), chapter 13. Rows of each class are resampled apart
-(stratified), as the holdout was drawn, so no resample lacks a class. It is rows that are drawn, also where the split was by
-group or by time: rows that resemble each other then count as so many, and the interval is narrower than it should be.
+(stratified), as the holdout was drawn, so no resample lacks a class; of a class of a few rows, labels not seen are drawn as well
+(see rare_classes). Where rows were split by group or by time, whole groups or
+blocks of time are drawn instead (see resampling), whatever classes they hold; resamples without a score are left out.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,6 +16,8 @@ from functools import partial
 import numpy as np
 
 from .metrics import LABEL_METRICS, labels, pinball_losses, quantile_of, scores_of_counts
+from .rare_classes import with_unseen
+from .resampling import Units
 
 #: Cells (resamples x rows) held in memory at once, and allowed altogether before resamples are cut to `_FEWEST`.
 _CELLS_AT_ONCE = 2_000_000
@@ -33,27 +36,45 @@ class Interval:
 
 
 def interval(
-    metric: str, y: np.ndarray, scores: np.ndarray, seed: int, resamples: int = 1000, level: float = 0.95
+    metric: str,
+    y: np.ndarray,
+    scores: np.ndarray,
+    seed: int,
+    resamples: int = 1000,
+    level: float = 0.95,
+    units: Units | None = None,
 ) -> Interval | None:
-    """The bootstrap interval of a score; None where the metric is undefined on most resamples.
+    """The bootstrap interval of a score; None where the metric is undefined on most resamples, or there is but one unit.
 
-    `y` (n,) and `scores` (n, k) or (n,) as in `metrics`. Beyond 20,000 rows fewer resamples are drawn (never under 200): the
+    `y` (n,) and `scores` (n, k) or (n,) as in `metrics`. units: what is drawn in place of single rows, if anything. Beyond 20,000 rows fewer resamples are drawn (never under 200): the
     interval of so many rows is narrow and known well enough.
     """
     resamples = min(resamples, max(_FEWEST, _CELLS_IN_ALL // max(len(y), 1)))
+    if units is not None and units.count < 2:
+        return None
+    drawn = draw(y, scores.ndim == 2, resamples, seed, units)
+    unseen = with_unseen(y, scores) if units is None and metric in LABEL_METRICS else None
+    if unseen is not None:
+        rng = np.random.default_rng([seed, 1])
+        y, scores, drawn = unseen.y, unseen.scores, (unseen.swap(picks, rng) for picks in drawn)
     statistic = resampler(metric, y, scores)
-    values = np.concatenate([statistic(picks) for picks in draw(y, scores.ndim == 2, resamples, seed)])
+    values = np.concatenate([statistic(picks) for picks in drawn])
     values = values[np.isfinite(values)]
     if len(values) * 2 < resamples:
         return None
-    tail = (1 - level) / 2
+    tail = (1 - level) / 2 if units is None else units.tail(level)
     low, high = np.quantile(values, [tail, 1 - tail])
     return Interval(float(low), float(high), level, resamples)
 
 
-def draw(y: np.ndarray, stratified: bool, resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """Row positions of each resample, as chunks of shape (some resamples, n)."""
+def draw(
+    y: np.ndarray, stratified: bool, resamples: int, seed: int, units: Units | None = None
+) -> Iterator[np.ndarray]:
+    """Row positions of each resample, as chunks of shape (some resamples, n); of units, (1, the resample's rows)."""
     rng = np.random.default_rng(seed)
+    if units is not None:
+        yield from (picks[None] for picks in units.draw(resamples, rng))
+        return
     strata = [np.flatnonzero(y == value) for value in np.unique(y)] if stratified else [np.arange(len(y))]
     at_once = max(1, _CELLS_AT_ONCE // max(len(y), 1))
     for start in range(0, resamples, at_once):

@@ -8,6 +8,9 @@ from .metrics import is_lower_better, labels
 from .twins import flatters
 
 _FEW_ROWS = 50
+# Metrics that are a mean over classes, and what a single row should not move them by.
+_OF_CLASSES = frozenset({"BALANCED_ACCURACY", "F1_MACRO"})
+_MUCH_FOR_A_ROW = 0.05
 # A gain over the baseline of under a thousandth is none.
 _TRIFLE = 1e-3
 # From the half width of a 95% interval to that of a 99% one: a warning in every twentieth sound job would wear out.
@@ -20,7 +23,7 @@ def caveats(evaluation: dict[str, Any], profile: dict[str, Any], y: np.ndarray, 
 
     `y` and `oof` are the training rows' targets and out-of-fold scores, weighed by the rule for labels. Codes:
     NOT_BETTER_THAN_BASELINE VALIDATION_OPTIMISTIC HOLDOUT_EASIER TWINS_FLATTER LATER_ROWS_DIFFER COVERAGE_OFF TOO_GOOD
-    HOLDOUT_SMALL CLASS_NEVER_PREDICTED.
+    HOLDOUT_SMALL FEW_ROWS_DECIDE CLASS_NEVER_PREDICTED.
     """
     checks = (
         _against_baseline(evaluation),
@@ -33,7 +36,9 @@ def caveats(evaluation: dict[str, Any], profile: dict[str, Any], y: np.ndarray, 
     )
     found = [warning for warning in checks if warning is not None]
     if profile["task"] != "REGRESSION":
-        found += _never_predicted([str(entry["label"]) for entry in profile["classes"]], y, oof)
+        names = [str(entry["label"]) for entry in profile["classes"]]
+        found += _few_of_class(evaluation, names)
+        found += _never_predicted(names, y, oof)
     return found
 
 
@@ -146,6 +151,25 @@ def _few_rows(evaluation: dict[str, Any]) -> dict[str, str] | None:
     if rows is None or rows >= _FEW_ROWS:
         return None
     return _warning("HOLDOUT_SMALL", f"only {rows} sealed rows: the holdout score is a rough one, see its interval")
+
+
+def _few_of_class(evaluation: dict[str, Any], names: list[str]) -> list[dict[str, str]]:
+    """Metrics that count every class as much hang on the rows of those that have few."""
+    counts, metric = np.array(evaluation.get("rowsOfClass") or [0]), evaluation["metric"]
+    if metric not in _OF_CLASSES or not counts.any():
+        return []
+    weight = 1 / int((counts > 0).sum())
+    few = [place for place in np.argsort(counts, kind="stable") if counts[place] and weight / counts[place] >= _MUCH_FOR_A_ROW]
+    if not few:
+        return []
+    listed = ", ".join(f'"{names[place]}" has {counts[place]:,}' for place in few[:5]) + (" …" if len(few) > 5 else "")
+    moves = weight / counts[few[0]]
+    return [
+        _warning(
+            "FEW_ROWS_DECIDE",
+            f"{metric} counts every class as much, and of the sealed rows {listed}: a single one of them moves it by up to {moves:.2f}",
+        )
+    ]
 
 
 def _never_predicted(names: list[str], y: np.ndarray, oof: np.ndarray) -> list[dict[str, str]]:

@@ -19,6 +19,7 @@ from .label_rule import LabelRule, find_rule, rule_of, weighed, weighed_oof
 from .learning_curve import learning_curve
 from .metrics import all_metrics, is_lower_better, metric_of, quantile_of, score, share_below
 from .model import fitted_model
+from .resampling import units_of
 from .slices import worst_slices
 from .speed import TimedModel
 from .twins import find_twins
@@ -36,7 +37,7 @@ _EXPLANATION_SECONDS = 2.5
 _LEARNING_SHARE = 0.10
 #: Kept in the file, not in the result.
 _FOR_THE_REPORT = (
-    "rows", "resamples", "validationInterval", "partialDependence", "examples", "learningCurve", "twins", "drift", "cut",
+    "rows", "rowsOfClass", "resamples", "validationInterval", "partialDependence", "examples", "learningCurve", "twins", "drift", "cut",
 )  # fmt: skip
 
 
@@ -77,6 +78,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         "learningCurve": None,
         "twins": None,
         "drift": None,
+        "intervalOf": None,
         "cut": [],
     }
     if sealed:
@@ -110,6 +112,8 @@ def _add_holdout(
     decisive = model.weighed(scores)
     workspace.save_array(HOLDOUT_SCORES, scores)
     evaluation["rows"] = len(holdout)
+    if profile["classes"]:
+        evaluation["rowsOfClass"] = np.bincount(holdout.y, minlength=len(profile["classes"])).tolist()
     evaluation["holdout"] = all_metrics(task, holdout.y, scores, decisive, metric)
     prior = baseline_scores(metric, task, train.y, len(holdout), scores.shape[-1])
     prior = weighed(prior, prior_rule.weights if prior_rule else None)
@@ -119,12 +123,15 @@ def _add_holdout(
     if evaluation["coverage"] is not None:
         evaluation["coverage"]["holdout"] = share_below(holdout.y, scores)
 
-    emit_progress(0.35, "drawing 1,000 bootstrap resamples of them")
-    spread = bootstrap.interval(metric, holdout.y, decisive, seed)
+    units = units_of(holdout, decisive)
+    what = "them" if units is None else f"their {units.count:,} groups" if units.kind == "GROUPS" else "stretches of their time"
+    emit_progress(0.35, f"drawing 1,000 bootstrap resamples of {what}")
+    evaluation["intervalOf"] = units.to_json() if units else {"drawn": "ROWS", "units": len(holdout), "length": 1}
+    spread = bootstrap.interval(metric, holdout.y, decisive, seed, units=units)
     if spread is not None:
         evaluation["interval"] = {"low": spread.low, "high": spread.high}
         evaluation["resamples"] = spread.resamples
-        evaluation["validationInterval"] = _interval_of_validation(metric, train.y, decisive_oof, seed)
+        evaluation["validationInterval"] = _interval_of_validation(metric, train, decisive_oof, seed)
         if spread.resamples < 1000:
             emit_log("INFO", f"the interval is from {spread.resamples} resamples instead of 1,000: {len(holdout):,} rows are many")
 
@@ -149,11 +156,11 @@ def _coverage(metric: str, y: np.ndarray, oof: np.ndarray) -> dict[str, float | 
     return None if quantile is None else {"wanted": quantile, "validation": share_below(y, oof), "holdout": None}
 
 
-def _interval_of_validation(metric: str, y: np.ndarray, decisive: np.ndarray, seed: int) -> dict[str, float] | None:
+def _interval_of_validation(metric: str, train: Table, decisive: np.ndarray, seed: int) -> dict[str, float] | None:
     """How far chance alone may have moved the validation score; None where rows are so many that it hardly did."""
-    if len(y) > _ROWS_WITHOUT_CHANCE:
+    if len(train) > _ROWS_WITHOUT_CHANCE:
         return None
-    spread = bootstrap.interval(metric, y, decisive, seed, resamples=400)
+    spread = bootstrap.interval(metric, train.y, decisive, seed, resamples=400, units=units_of(train, decisive))
     return None if spread is None else {"low": spread.low, "high": spread.high}
 
 

@@ -49,8 +49,9 @@ def explain(timed: TimedModel, job: Job, train: Table, holdout: Table, scores: n
     emit_progress(0.5, "shuffling one column at a time to see what the model relies on")
     names = [feature["name"] for feature in job.features]
     found = permutation_importance(
-        timed, holdout.X, holdout.y, scores, job.metric, job.label_weights, names, timed.speed(), job.seed, time_limit
-    )
+        timed, holdout.X, holdout.y, scores, job.metric, job.label_weights, names, timed.speed(), job.seed, time_limit,
+        holdout.groups,
+    )  # fmt: skip
     cut = _cut_importances(found, len(holdout))
     importances = [asdict(entry) for entry in found.entries if np.isfinite([entry.mean, entry.low, entry.high]).all()]
     main = _main_features(importances, job.features)

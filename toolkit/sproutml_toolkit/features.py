@@ -16,7 +16,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import QuantileTransformer, TargetEncoder
 
 from .screening import kept_width, strengths
-from .split import deal_folds
+from .target_means import learn_target_means
 from .texts import WordTopics
 
 FORMS = ("native", "ordinal", "dense")
@@ -24,7 +24,6 @@ _SMALL_CARDINALITY = 10
 _MAX_ONE_HOT = 30
 _NATIVE_CATEGORIES = 1_000
 _TEXT_COMPONENTS = 16
-_INNER_FOLDS = 5
 _LARGEST = 1e18
 _DAY = np.timedelta64(1, "D")
 
@@ -55,8 +54,8 @@ class FeatureEncoder:
     """Fits on (X, y) of a fold's training part, then turns any rows of the same schema into a Matrix.
 
     features: the plan's entries (name, kind, counted: see texts). form: one of FORMS. first_look: see screening. `y` is used by
-    the target encoding of large categories, whose training rows get theirs out of inner folds, so that no row sees its own
-    target, and by screening.
+    the target encoding of large categories, whose training rows get theirs out of inner parts (see target_means), and by
+    screening.
     """
 
     def __init__(self, features: list[dict[str, Any]], form: str, task: str, seed: int, first_look: bool = False) -> None:
@@ -69,19 +68,15 @@ class FeatureEncoder:
         self._scaler: _Scaler | None = None
         self.names: list[str] = []
 
-    def fit_transform(self, X: pd.DataFrame, y: np.ndarray) -> Matrix:
-        """Learn from the training rows and return their matrix."""
+    def fit_transform(self, X: pd.DataFrame, y: np.ndarray, groups: np.ndarray | None = None) -> Matrix:
+        """Learn from the training rows and return their matrix. groups: (n,) those to be kept whole, if any."""
         for column in self._columns:
             self._fit_column(column, X[column.name])
         parts = self._screened(self._parts(X), y)
         blocks, names, categorical = self._blocks(parts)
         large = self._large_categories(X)
         if large is not None and len(np.unique(y)) > 1:
-            self._target_encoder = TargetEncoder(
-                target_type="continuous" if self.task == "REGRESSION" else ("binary" if len(np.unique(y)) == 2 else "multiclass"),
-                cv=inner_folds(y, self.task, self.seed),
-            )
-            encoded = self._target_encoder.fit_transform(large, y)
+            self._target_encoder, encoded = learn_target_means(large, y, groups, self.task, self.seed)
             blocks.append(encoded)
             names.extend(f"target encoding {i}" for i in range(encoded.shape[1]))
         self.names = names
@@ -266,11 +261,3 @@ def _text_parts(column: _Column, values: pd.Series) -> tuple[np.ndarray, list[st
         return lengths, labels
     topics = column.components.transform(column.vectorizer.transform(texts))
     return np.column_stack([lengths, topics]), labels + [f"topic {i + 1}" for i in range(topics.shape[1])]
-
-
-def inner_folds(y: np.ndarray, task: str, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(training, encoded) row positions of each inner fold, every class dealt out evenly."""
-    strata = np.zeros(len(y)) if task == "REGRESSION" else y
-    folds = min(_INNER_FOLDS, len(y))
-    numbers = deal_folds(strata, folds, np.random.default_rng(seed))
-    return [(np.flatnonzero(numbers != fold), np.flatnonzero(numbers == fold)) for fold in range(folds)]

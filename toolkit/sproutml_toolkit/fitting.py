@@ -96,9 +96,9 @@ def compact(
         notes.append(f"a first look: fitted on {base.most_rows:,} of each fold's {rows:,} training rows")
     X_train, y_train = train.X[fitted], train.y[fitted]
     X_valid, y_valid = train.X[held], train.y[held]
-    seed = base.seed
+    base = replace(base, groups=None if train.groups is None else train.groups[fitted], notes=notes)
     if base.task == "REGRESSION":
-        return replace(base, X_train=X_train, y_train=y_train, X_valid=X_valid, y_valid=y_valid, seed=seed, notes=notes), None
+        return replace(base, X_train=X_train, y_train=y_train, X_valid=X_valid, y_valid=y_valid), None
     present = np.unique(y_train)
     known = np.isin(y_valid, present)
     task = "MULTICLASS" if base.task == "MULTICLASS" and len(present) > 2 else "BINARY"
@@ -112,6 +112,5 @@ def compact(
         n_classes=len(present),
         task=task,
         metric=metric,
-        notes=notes,
     )
     return fold, present

@@ -1,8 +1,7 @@
 """Columns made from columns: what a tree can only approach in many steps it gets in one.
 
 Differences, products and ratios of the numbers that matter most, and the target's mean over the categories that matter most
-and over their pairs. Which matter is asked of a small LightGBM on the training rows. A training row's target means come out
-of inner folds, so that no row sees its own target.
+and over their pairs (see target_means). Which matter is asked of a small LightGBM on the training rows.
 
 Source: the pairs and encodings of Zhang et al., OpenFE (2023), without its search.
 """
@@ -14,7 +13,8 @@ import numpy as np
 import pandas as pd
 from sklearn.preprocessing import TargetEncoder
 
-from .features import FeatureEncoder, Matrix, inner_folds
+from .features import FeatureEncoder, Matrix
+from .target_means import learn_target_means
 
 _NUMBERS, _CATEGORIES = 6, 5
 _CHOICE_ROUNDS, _CHOICE_ROWS = 40, 50_000
@@ -32,9 +32,9 @@ class GeneratingEncoder:
         self._keys: list[tuple[int, ...]] = []
         self._means: TargetEncoder | None = None
 
-    def fit_transform(self, X: pd.DataFrame, y: np.ndarray) -> Matrix:
-        """Choose what to generate, and return the training rows' matrix."""
-        matrix = self.encoder.fit_transform(X, y)
+    def fit_transform(self, X: pd.DataFrame, y: np.ndarray, groups: np.ndarray | None = None) -> Matrix:
+        """Choose what to generate, and return the training rows' matrix. groups: (n,) those to be kept whole, if any."""
+        matrix = self.encoder.fit_transform(X, y, groups)
         gains = self._gains(matrix, y)
         ranked = [int(column) for column in np.argsort(-gains, kind="stable")]
         numbers = [column for column in ranked if column not in matrix.categorical][:_NUMBERS]
@@ -43,10 +43,7 @@ class GeneratingEncoder:
         self._keys = _keys(sorted(categories), 1 if self.encoder.task != "MULTICLASS" else len(np.unique(y)))
         means = None
         if self._keys and len(np.unique(y)) > 1:
-            kind = {"REGRESSION": "continuous", "BINARY": "binary", "MULTICLASS": "multiclass"}[self.encoder.task]
-            folds = inner_folds(y, self.encoder.task, self.encoder.seed)
-            self._means = TargetEncoder(target_type=kind, cv=folds)
-            means = self._means.fit_transform(self._codes(matrix), y)
+            self._means, means = learn_target_means(self._codes(matrix), y, groups, self.encoder.task, self.encoder.seed)
         return self._with(matrix, means)
 
     def transform(self, X: pd.DataFrame) -> Matrix:

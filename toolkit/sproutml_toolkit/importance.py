@@ -13,6 +13,7 @@ import pandas as pd
 from . import bootstrap
 from .label_rule import weighed
 from .metrics import is_lower_better, score
+from .resampling import groups_of
 from .speed import Speed
 from .workspace import Scorer
 
@@ -55,9 +56,11 @@ def permutation_importance(
     speed: Speed,
     seed: int,
     time_limit_seconds: float,
+    groups: np.ndarray | None = None,
 ) -> Importances:
     """Importance of each of `features`, columns of `X`, for `model` on these rows; `scores` are the model's, already known;
-    `label_weights` its rule for labels (see label_rule).
+    `label_weights` its rule for labels (see label_rule). groups: (n,) the group of each row, where the intervals are to be for new
+    groups.
 
     Works in rounds, one shuffle of every column a round, up to five, until the time is out; of many rows it takes 1,000, fewer
     where the model is slow. The first round may take thrice the time: one look at every column is worth more than five at some.
@@ -91,7 +94,10 @@ def permutation_importance(
     whole = score(metric, y, base)
     means = {name: loss * float(np.mean([score(metric, y, part) for part in shuffled[name]]) - whole) for name in measured}
     order = sorted(measured, key=lambda name: -means[name])[:_MOST_REPORTED]
-    picks = np.concatenate(list(bootstrap.draw(y, base.ndim == 2, _RESAMPLES, seed)))
+    if groups is None:
+        picks = np.concatenate(list(bootstrap.draw(y, base.ndim == 2, _RESAMPLES, seed)))
+    else:
+        picks = groups_of(groups[rows]).draw_filled(_RESAMPLES, np.random.default_rng(seed))
     base_scores = bootstrap.resampler(metric, y, base)(picks)
     entries = []
     for name in order:

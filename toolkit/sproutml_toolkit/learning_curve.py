@@ -15,8 +15,8 @@ from scipy import stats
 
 from .families import family
 from .families.fold import Fold, FoldModel
+from .inner_split import deal_inside
 from .metrics import pinball_losses, quantile_of
-from .split import deal_folds
 from .workspace import Table
 
 _QUICK = {"rounds": 60, "early_stopping_rounds": 8, "learning_rate": 0.15, "num_leaves": 15}
@@ -71,7 +71,8 @@ def learning_curve(
     if task != "REGRESSION":
         table.y = np.unique(table.y, return_inverse=True)[1]
     strata = folds if task == "REGRESSION" else table.y * (folds.max() + 1) + folds
-    in_first = deal_folds(strata, 2, np.random.default_rng(seed)) == 0
+    # More rows of a table of groups are rows of more groups.
+    in_first = deal_inside(strata, table.groups, 2, np.random.default_rng(seed)) == 0
 
     deadline = time.monotonic() + seconds
     halves: list[float] = []
@@ -80,6 +81,8 @@ def learning_curve(
         started = time.monotonic()
         held = folds == fold
         parts = (~held & in_first, ~held & ~in_first, ~held)
+        if any(_lacks(table.y[part], table.y, task) for part in parts):
+            continue  # the groups of a half left out a class, or all rows
         first, second, whole = (_quick_loss(table, part, held, features, task, metric, seed) for part in parts)
         halves.append((first + second) / 2)
         wholes.append(whole)
@@ -94,6 +97,11 @@ def learning_curve(
     return _judged(np.array(halves), np.array(wholes), size, is_squared)
 
 
+def _lacks(part: np.ndarray, y: np.ndarray, task: str) -> bool:
+    """Whether a part's targets are too few to learn from, or without some class."""
+    return len(part) < _FEWEST_OF_CLASS or task != "REGRESSION" and len(np.unique(part)) < len(np.unique(y))
+
+
 def _quick_loss(
     table: Table, fitted: np.ndarray, held: np.ndarray, features: list[dict[str, Any]], task: str, metric: str, seed: int
 ) -> float:
@@ -104,6 +112,7 @@ def _quick_loss(
     fold = Fold(
         X_train=table.X[fitted], y_train=table.y[fitted], X_valid=X, y_valid=y,
         task=task, metric=metric, n_classes=classes, features=features, seed=seed, threads=1,
+        groups=None if table.groups is None else table.groups[fitted],
     )  # fmt: skip
     encoder, estimator, _ = booster.fit(fold, booster.DEFAULTS | _QUICK)
     scores = FoldModel(encoder, estimator, classes or None, np.arange(classes) if classes else None).predict_scores(X)

@@ -95,8 +95,9 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
             or "Upload a table with at least one more column.",
         )
     X = pd.DataFrame(features)
-    table = workspace.Table(X, target.y, numbers[usable])
-    sampled = say_sampled(len(raw), rows)
+    groups, moments = keys.numbers if isinstance(keys, Groups) else None, keys.places if isinstance(keys, Times) else None
+    table = workspace.Table(X, target.y, numbers[usable], groups, moments)
+    sampled = say_sampled(len(raw), rows, raw.shape[1], request.get("timeBudgetSeconds"))
     result = {
         "rows": rows,
         "usableRows": len(table),

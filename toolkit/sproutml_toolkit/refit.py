@@ -3,6 +3,11 @@
 Nothing is validated any more, so boosting rounds and epochs are what cross-validation found: the median of its folds, and a tenth
 more, for there are more rows. AutoGluon takes the folds' mean as it is (its own note says to try 1.1); on the training rows of
 seven tables a tenth more did better in 7 of 13 pairs of table and booster, and by more than it did worse in the others.
+
+Rows that `profile` left out of a table too large for the job are not read again, and the report says so. They would tell something:
+of a made-up table of 500,000 rows x 20, a LightGBM of 300 rounds reached an AUC of .836 on all of them and of .828 on the 300,000
+that a job of 15 seconds draws. But it took 20 seconds of a core, more than such a job has left for its light model (4 at most, on
+two cores); and the rows that memory left out of millions would take minutes, where the longest job keeps 20 seconds.
 """
 
 import time

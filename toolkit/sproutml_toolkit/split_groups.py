@@ -67,7 +67,8 @@ class ByGroup:
             return [together]
         sealed, everyone = len(np.unique(numbers[held])), len(np.unique(numbers))
         verb = "is" if sealed == 1 else "are"
-        return [f'{sealed:,} of the {everyone:,} groups of "{column}" {verb} sealed, unseen in training.', together]
+        first = f'{sealed:,} of the {everyone:,} groups of "{column}" {verb} sealed, unseen in training.'
+        return [first, f"{together} What is chosen or encoded inside a fold keeps groups whole as well."]
 
     def warnings(self, held: np.ndarray, kept: np.ndarray) -> list[dict[str, str]]:
         """What makes the score of a few groups uncertain."""
@@ -111,11 +112,13 @@ class ByGroup:
             held &= self.groups.numbers != smallest
 
 
-def deal_groups(groups: np.ndarray, strata: np.ndarray, parts: int, rng: np.random.Generator) -> np.ndarray:
+def deal_groups(
+    groups: np.ndarray, strata: np.ndarray, parts: int, rng: np.random.Generator, placed: int = _PLACED_ONE_BY_ONE
+) -> np.ndarray:
     """(n,) part numbers 0..parts-1, none empty where there are as many groups, the same for all rows of a group.
 
     Groups that hold most of some stratum come first. Each goes where its strata are missing (the ones that fewest groups have
-    weigh most), then where least of them and fewest rows are.
+    weigh most), then where least of them and fewest rows are. After `placed` groups the others are dealt in turn.
     """
     _, group_of_row = np.unique(groups, return_inverse=True)
     _, stratum_of_row = np.unique(strata, return_inverse=True)
@@ -133,7 +136,7 @@ def deal_groups(groups: np.ndarray, strata: np.ndarray, parts: int, rng: np.rand
     filled, filled_rows = np.zeros((parts, kinds)), np.zeros(parts)
     part_of_group = np.empty(len(sizes), dtype=np.int64)
     part_of_group[order] = np.arange(len(order)) % parts
-    for group in order[:_PLACED_ONE_BY_ONE]:
+    for group in order[:placed]:
         run = slice(starts[group], starts[group + 1])
         held = stratum_of_pair[run]
         there = filled[:, held]

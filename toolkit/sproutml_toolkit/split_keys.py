@@ -42,6 +42,14 @@ class Times:
     note: str | None = None
 
     @property
+    def places(self) -> np.ndarray:
+        """(n,) the place of each row's time among the different ones, 0 for the earliest, and for rows without a time."""
+        known = ~pd.isna(self.values)
+        places = np.zeros(len(known), dtype=np.int64)
+        places[known] = np.unique(self.values[known], return_inverse=True)[1]
+        return places
+
+    @property
     def warnings(self) -> list[dict[str, Any]]:
         """What to say of rows without a time and of dates that may be others, as `profile` words warnings."""
         found = []

@@ -25,10 +25,7 @@ class ByTime:
     stratified = False
 
     def __post_init__(self) -> None:
-        known = ~pd.isna(self.times.values)
-        # (n,) the place of each row's time among the different ones, 0 for the earliest.
-        self._place = np.zeros(len(known), dtype=np.int64)
-        self._place[known] = np.unique(self.times.values[known], return_inverse=True)[1]
+        self._place = self.times.places
 
     def seal(self, size: int) -> np.ndarray:
         """Sorted positions of the latest rows, as near to `size` as whole times allow. Error: TOO_FEW_TIMES."""

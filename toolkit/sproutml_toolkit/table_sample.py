@@ -1,6 +1,7 @@
 """A fair sample of the rows of a table that is too large to be held whole: the file is read in pieces, and rows of each kept."""
 
 import gzip
+import math
 import warnings
 from pathlib import Path
 from typing import Any
@@ -62,11 +63,18 @@ def _is_mixed(parts: list[pd.Series]) -> bool:
     return len(kinds) > 1
 
 
-def say_sampled(kept: int, rows: int) -> list[str]:
+def say_sampled(kept: int, rows: int, columns: int, seconds: float | None) -> list[str]:
     """What people are told, in lower case and without a full stop; nothing where all rows were kept."""
     if kept == rows:
         return []
+    most = rows_to_keep(columns, None)
+    if most >= (1 - _LEAST_LEFT_OUT) * rows:
+        limit, more = "time", f"with a time budget of {math.ceil(rows * columns / _CELLS_PER_SECOND):,} s all would be"
+    elif rows_to_keep(columns, seconds) < most:
+        limit, more = "time", f"with more time up to {most:,} would be, as many as fit its memory"
+    else:
+        limit, more = "memory", "more time would not change that"
     return [
-        f"of {rows:,} rows {kept:,} were drawn by chance, as many as fit the job's time and memory: "
-        "everything below, the sealed rows included, is about those"
+        f"of {rows:,} rows {kept:,} were drawn by chance, as many as fit the job's {limit}: everything below, the sealed rows "
+        f"included, is about those, and no model, the light one included, learns from the others; {more}"
     ]

@@ -40,18 +40,23 @@ class Table:
        NaN, NaT or None.
     y: (n,) class numbers 0..k-1 (int64) in the order of the profile's `classes`, or float64 for regression.
     row_ids: (n,) row numbers in the uploaded file, 0 for the first row below the header.
+    groups: (n,) the number of each row's group, where rows are split by group. moments: (n,) the place of each row's time among
+       all times, where they are split by time. None otherwise.
     """
 
     X: pd.DataFrame
     y: np.ndarray
     row_ids: np.ndarray
+    groups: np.ndarray | None = None
+    moments: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.y)
 
     def take(self, rows: np.ndarray) -> "Table":
         """The rows at these positions, in this order."""
-        return Table(self.X.iloc[rows].reset_index(drop=True), self.y[rows], self.row_ids[rows])
+        groups, moments = (None if part is None else part[rows] for part in (self.groups, self.moments))
+        return Table(self.X.iloc[rows].reset_index(drop=True), self.y[rows], self.row_ids[rows], groups, moments)
 
 
 class Scorer(Protocol):

@@ -187,6 +187,24 @@ def test_warns_of_what_would_mislead_a_reader(change: dict, code: str) -> None:
     assert [warning["code"] for warning in caveats(base_evaluation() | change, BINARY, Y, OOF)] == [code]
 
 
+@pytest.mark.parametrize(
+    ("metric", "counts", "said"),
+    [
+        ("BALANCED_ACCURACY", [400, 90, 4, 1], ['"d" has 1', '"c" has 4', "up to 0.25"]),
+        ("F1_MACRO", [400, 90, 30, 2], ['"d" has 2', "up to 0.12"]),
+        ("BALANCED_ACCURACY", [400, 90, 30, 6], None),
+        ("BALANCED_ACCURACY", [400, 90, 30, 0], None),
+        ("ACCURACY", [400, 90, 4, 1], None),
+    ],
+)
+def test_warns_where_single_rows_of_a_class_decide(metric: str, counts: list[int], said: list[str] | None) -> None:
+    change = {"metric": metric, "rowsOfClass": counts, "validation": {metric: 0.8}, "holdout": {metric: 0.8}}
+    profile = {"task": "MULTICLASS", "classes": [{"label": label} for label in "abcd"]}
+    found = caveats(base_evaluation() | change, profile, np.arange(4), np.eye(4))
+    assert [warning["code"] for warning in found] == (["FEW_ROWS_DECIDE"] if said else [])
+    assert all(words in found[0]["message"] for words in said or [])
+
+
 @pytest.mark.parametrize("validation", [0.90, 0.70])
 def test_a_gap_that_chance_in_validation_explains_is_none(validation: float) -> None:
     """Few training rows: their score is as unsure as the sealed ones'."""

@@ -3,6 +3,7 @@
 import csv
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from sproutml_toolkit import refit, report, workspace
 from sproutml_toolkit.families import _MODULES
 from sproutml_toolkit.metrics import score
 from sproutml_toolkit.model import load_model
+from sproutml_toolkit.report import models
 
 FAMILIES = sorted(set(_MODULES) - {"BASELINE"})
 
@@ -129,6 +131,15 @@ def test_without_a_light_model_the_report_says_why(monkeypatch: pytest.MonkeyPat
     assert "model-fast.pkl" not in {entry["name"] for entry in report.run(request)["files"]}
     assert "the clock ran out" in page_of(houses()).text
     assert json.loads(Path("out/metrics.json").read_text())["models"] == []
+
+
+@pytest.mark.parametrize("sampled", [True, False])
+def test_all_training_rows_of_a_sampled_table_are_not_called_all_rows(sampled: bool) -> None:
+    warnings = [{"code": "ROWS_SAMPLED" if sampled else "FEW_ROWS", "message": "so", "columns": []}]
+    findings = SimpleNamespace(metric="RMSE", train=range(80), profile={"warnings": warnings})
+    text = models.render(findings, [models.ModelFile(file, "LightGBM", 1.0, 10, 1.0) for file in ("model.pkl", "model-fast.pkl")])["text"]
+    assert "fitted once on all 80 training rows" in text
+    assert ("rows of those that were drawn:" in text) == sampled
 
 
 def test_what_is_adjusted_in_the_bag_is_adjusted_in_the_light_model(job: JobFolder) -> None:

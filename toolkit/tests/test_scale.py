@@ -158,3 +158,28 @@ def test_a_late_first_look_goes_on_with_fewer_rows() -> None:
     assert sampling.fewer_rows(100_000, 32_000, took=8.0, left=2.0) == 8_000
     assert sampling.fewer_rows(100_000, 32_000, took=80.0, left=0.0) == 2_000
     assert sampling.fewer_rows(100_000, 1_000, took=80.0, left=1.0) == 1_000
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "seconds", "said"),
+    [
+        (500_000, 20, 15.0, "fit the job's time: "),
+        (500_000, 20, 15.0, "with a time budget of 25 s all would be"),
+        (5_000_000, 20, 30.0, "with more time up to 1,250,000 would be, as many as fit its memory"),
+        (5_000_000, 20, 600.0, "fit the job's memory: "),
+        (5_000_000, 20, 600.0, "more time would not change that"),
+        (5_000_000, 20, None, "more time would not change that"),
+    ],
+)
+def test_it_is_said_what_bounds_the_sample_and_that_no_model_learns_from_the_rest(
+    rows: int, columns: int, seconds: float | None, said: str
+) -> None:
+    kept = table_sample.rows_to_keep(columns, seconds)
+    assert kept < rows
+    [text] = table_sample.say_sampled(kept, rows, columns, seconds)
+    assert said in text
+    assert f"of {rows:,} rows {kept:,} were drawn by chance" in text
+    assert "no model, the light one included, learns from the others" in text
+    assert table_sample.say_sampled(rows, rows, columns, seconds) == []
+    if "with a time budget of" in text:
+        assert table_sample.rows_to_keep(columns, 25.0) >= rows

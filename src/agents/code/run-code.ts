@@ -86,11 +86,15 @@ export async function runOrder(
   if (!team.untrusted) throw uncontained();
   const signal = AbortSignal.any([team.signal, team.searchSignal]);
   if (signal.aborted) throw new SproutError('STOPPED', 'The code was stopped before it ended.');
-  const run = await team.untrusted.run(
-    order,
-    { reads, writes: order.answers },
-    { wallSeconds: limits.seconds, threads: limits.threads, signal },
-  );
+  const start = () =>
+    team.untrusted?.run(
+      order,
+      { reads, writes: order.answers },
+      { wallSeconds: limits.seconds, threads: limits.threads, signal },
+    ) ?? Promise.reject(uncontained());
+  let run = await start();
+  // Its sandbox went away, which says nothing about the code.
+  if (run.exit.reason === 'lost') run = await start();
   if (run.exit.reason === 'exited' && run.exit.code === 0) return run;
   throw failureOf(run, source, team.shareSamples ?? false, limits.seconds);
 }
@@ -124,6 +128,10 @@ function failureOf(run: CodeRun, source: string, share: boolean, seconds: number
       return fail('CODE_OUTPUT_LIMIT', 'The code printed more than it may.', 'Print nothing in a loop.');
     case 'disk':
       return fail('CODE_DISK_LIMIT', 'The disk was about to fill, so the code was stopped.', 'Write less.');
+    case 'lost':
+      return new SproutError('SANDBOX_LOST', 'The sandbox went away while the code ran.', {
+        hint: 'Try it once more.',
+      });
     case 'aborted':
     case 'killed':
       return new SproutError('STOPPED', 'The code was stopped before it ended.');

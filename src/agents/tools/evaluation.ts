@@ -4,7 +4,7 @@ import { isCodeFailure, withCodeServer } from '../code/serve-code.ts';
 import type { AgentContext, Team } from '../context.ts';
 import { formatScore, formatScores, recordTrial, resultSoFar, stableTrialId } from '../leaderboard.ts';
 import { step } from '../step.ts';
-import { ensembleResult, evaluateResult } from '../toolkit-protocol.ts';
+import { type EvaluateResult, ensembleResult, evaluateResult } from '../toolkit-protocol.ts';
 import { agentTool } from './agent-tool.ts';
 import { toldOfEvaluation } from './told-answers.ts';
 import { callToolkit } from './toolkit-call.ts';
@@ -136,7 +136,9 @@ function evaluationOf(agent: AgentContext, callId: string, trialId: string, hold
         score === null
           ? `In cross-validation: ${formatScores(evaluation.validation)}`
           : `On the sealed holdout: ${board.metric} ${formatScore(score)}` +
-            (interval ? ` (95% between ${formatScore(interval.low)} and ${formatScore(interval.high)})` : '');
+            (interval
+              ? ` (95% between ${formatScore(interval.low)} and ${formatScore(interval.high)}${drawn(evaluation)})`
+              : '');
       return {
         message,
         events: evaluation.warnings.map((warning) => ({
@@ -151,4 +153,11 @@ function evaluationOf(agent: AgentContext, callId: string, trialId: string, hold
       };
     },
   });
+}
+
+/** What the interval is made of, where that is not single rows. */
+function drawn({ intervalOf }: EvaluateResult): string {
+  if (intervalOf?.drawn === 'GROUPS') return `, over ${intervalOf.units} groups drawn whole`;
+  if (intervalOf?.drawn !== 'TIMES') return '';
+  return `, over ${intervalOf.units} times drawn in stretches of ${intervalOf.length}`;
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { SproutError } from '../../domain/errors.ts';
 import type { NewEvent } from '../../domain/events.ts';
 import { type AgentContext, inputPath } from '../context.ts';
+import { jobColumns } from '../job-columns.ts';
 import { noModel } from '../no-model.ts';
 import { enterStage } from '../stage.ts';
 import { type StepAnswer, type StepSpec, step } from '../step.ts';
@@ -52,7 +53,13 @@ export const profileTable = agentTool({
         return {
           message: `${profile.rows} rows, ${features} features; ${profile.task} by ${profile.metric}`,
           events: warned(agent, 'Profile the table', profile.warnings),
-          changes: { task: profile.task, metric: profile.metric, columns, rowCount: profile.rows },
+          changes: {
+            task: profile.task,
+            metric: profile.metric,
+            columns,
+            rowCount: profile.rows,
+            jobColumns: jobColumns(profile, null),
+          },
         };
       },
     });
@@ -119,7 +126,9 @@ export const prepareFeatures = agentTool({
         }),
       settle(plan) {
         agent.team.board.plan = plan;
+        const { profile } = agent.team.board;
         return {
+          ...(profile && { changes: { jobColumns: jobColumns(profile, plan) } }),
           message: `${plan.features.length} features planned, ${plan.dropped.length} columns left out`,
           events: warned(agent, 'Plan the features', plan.warnings),
         };

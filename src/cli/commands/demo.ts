@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readConfig } from '../../config.ts';
+import { readConfig, usesDaytona } from '../../config.ts';
 import { ApiClient, mustBeReadable } from '../api-client.ts';
 import { attendAndConclude } from '../attend-job.ts';
 import { InputError } from '../errors.ts';
@@ -18,6 +18,9 @@ const PENGUINS = {
   target: 'species',
 };
 
+/** A conversation written by hand, in the place of a model's answers. */
+const SCRIPTED = fileURLToPath(new URL('../../../examples/scripted-model/conversation', import.meta.url));
+
 export interface DemoOptions {
   file?: string;
   target?: string;
@@ -26,6 +29,7 @@ export interface DemoOptions {
   port?: number;
   keepOpen?: boolean;
   json?: boolean;
+  mind?: 'playbook' | 'scripted';
 }
 
 /**
@@ -40,19 +44,21 @@ export async function demo(options: DemoOptions): Promise<ExitCode> {
   const config = readConfig({
     ...process.env,
     HOST: '127.0.0.1',
+    AUTH_MODE: 'none',
     PORT: String(options.port ?? 0),
     PUBLIC_URL: undefined,
     DATA_DIR: join(folder, 'data'),
+    ...mindOf(options.mind),
   });
   await mkdir(folder, { recursive: true });
-  await prepareEnvironment(config, process.stderr);
+  if (!usesDaytona(config)) await prepareEnvironment(config, process.stderr);
 
   const logger = createLogger(config, join(folder, 'server.log'));
   const { startApp } = await import('../../app.ts');
   const app = await startApp({ config, logger });
   try {
     const client = new ApiClient(app.url);
-    if (!json) print(introduction(client.endpoint, await client.health(), folder));
+    if (!json) print(introduction(client.endpoint, await client.health(), folder, options.mind));
     const job = await client.startTraining(file, {
       targetColumn: target,
       timeBudgetSeconds: options.timeBudget,
@@ -79,14 +85,38 @@ function chooseTable({ file, target }: DemoOptions): { file: string; target: str
   return { file: file ?? PENGUINS.file, target };
 }
 
+/** The variables that decide who sits in the agents' seats; none: as this machine is set up. */
+function mindOf(mind: DemoOptions['mind']): Record<string, string | undefined> {
+  if (mind === undefined) return {};
+  const nobody = { OPENAI_API_KEY: undefined, OPENAI_BASE_URL: undefined, OPENAI_REPLAY: undefined };
+  if (mind === 'playbook') return nobody;
+  return {
+    ...nobody,
+    OPENAI_REPLAY: SCRIPTED,
+    OPENAI_MODEL: 'scripted',
+    OPENAI_API: 'responses',
+    OPENAI_PRICES: '*=0/0',
+  };
+}
+
+function about(mind: ServerHealth['mind'], asked: DemoOptions['mind']): string {
+  if (asked === 'scripted') return ': scripted. A written conversation is played, no model is asked';
+  return mind === 'PLAYBOOK' ? ': built in, no key needed' : '';
+}
+
 /** Where everything is, before anything happens. */
-function introduction(endpoint: URL, health: ServerHealth, folder: string): Line[] {
+function introduction(
+  endpoint: URL,
+  health: ServerHealth,
+  folder: string,
+  mind: DemoOptions['mind'],
+): Line[] {
   const facts = [
     ['GraphQL', endpoint.href],
     ['GraphiQL', 'the same address, in a browser'],
     ['Folder', `${pathFromHere(folder)} (database in data/, log in server.log)`],
     ['Sandbox', `${health.sandbox.kind}, ${health.sandbox.containment}: ${health.sandbox.description}`],
-    ['Agents', `${health.mind}${health.mind === 'PLAYBOOK' ? ': built in, no key needed' : ''}`],
+    ['Agents', `${health.mind}${about(health.mind, mind)}`],
   ] as const;
   const lines = facts.map(([name, text]): Line => [span(aligned(name, 10), 'dim'), span(text)]);
   const title = [

@@ -2,10 +2,12 @@ import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname } from 'node:path';
-import { type Config, ConfigError, readConfig } from '../../config.ts';
+import { type Config, ConfigError, localContainment, readConfig, usesDaytona } from '../../config.ts';
 import { lockDataDir } from '../../db/lock.ts';
 import { messageOf, SproutError } from '../../domain/errors.ts';
-import { type Check, diagnose } from '../../sandbox/diagnose.ts';
+import { languageModelOptions } from '../../language-model-config.ts';
+import { diagnoseDaytona } from '../../sandbox/daytona/diagnose.ts';
+import { type Check, diagnose, diskCheck } from '../../sandbox/diagnose.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { type Line, printLines, span } from '../lines.ts';
 import { aligned } from '../terminal-text.ts';
@@ -37,15 +39,29 @@ async function allChecks(): Promise<Check[]> {
     { name: 'configuration', ok: 'ok', detail: 'every variable is understood', hint: '' },
     await dataDirCheck(config.DATA_DIR),
     await portCheck(config),
-    ...(await diagnose({
-      dataDir: config.DATA_DIR,
-      mode: config.SANDBOX,
-      python: config.PYTHON,
-      environmentDirectory: config.TOOLKIT_ENV_DIR,
-      memoryBytes: config.SANDBOX_MEMORY_BYTES,
-    })),
+    await languageModelCheck(config),
+    ...(await (usesDaytona(config) ? cloudChecks(config) : localChecks(config))),
   ];
 }
+
+const localChecks = (config: Config): Promise<Check[]> =>
+  diagnose({
+    dataDir: config.DATA_DIR,
+    mode: localContainment(config),
+    python: config.PYTHON,
+    environmentDirectory: config.TOOLKIT_ENV_DIR,
+    memoryBytes: config.SANDBOX_MEMORY_BYTES,
+  });
+
+const cloudChecks = async (config: Config): Promise<Check[]> => [
+  ...(await diagnoseDaytona({
+    apiKey: config.DAYTONA_API_KEY ?? '',
+    apiUrl: config.DAYTONA_API_URL,
+    size: { cpu: config.DAYTONA_CPU, memoryGib: config.DAYTONA_MEMORY_GIB, diskGib: config.DAYTONA_DISK_GIB },
+    maxParallel: config.DAYTONA_MAX_PARALLEL,
+  })),
+  diskCheck(config.DATA_DIR),
+];
 
 function readConfigOrProblem(): Config | ConfigError {
   try {
@@ -112,6 +128,19 @@ async function portCheck({ HOST, PORT }: Config): Promise<Check> {
   } finally {
     server.close();
   }
+}
+
+/** Nothing of the model is loaded where none is configured: that takes a while. */
+async function languageModelCheck(config: Config): Promise<Check> {
+  const name = 'language model';
+  const options = languageModelOptions(config);
+  if (options === null) {
+    const hint =
+      'Set OPENAI_API_KEY, or OPENAI_BASE_URL for a server of your own, to put a language model there.';
+    return { name, ok: 'ok', detail: "none: the playbook sits in the agents' seats", hint };
+  }
+  const { checkLanguageModel } = await import('../../agents/mind/check.ts');
+  return { name, ...(await checkLanguageModel(options)) };
 }
 
 const MARKS = {

@@ -19,8 +19,10 @@ export interface TrainOptions {
   groupColumn?: string;
   timeColumn?: string;
   instructions?: string;
+  maxCost?: number;
   idempotencyKey?: string;
   server: string;
+  token?: string;
   wait?: boolean;
   out?: string;
   json?: boolean;
@@ -29,7 +31,7 @@ export interface TrainOptions {
 /** Uploads a table and starts its job; with `wait` or `out`, stays until it has ended. */
 export async function train(file: string, options: TrainOptions): Promise<ExitCode> {
   const { server, out: folder = null, json = false } = options;
-  const client = new ApiClient(server);
+  const client = new ApiClient(server, options.token);
   const job = await client.startTraining(file, trainingRequest(options));
   if (options.wait || folder !== null) return attendAndConclude(client, job.id, { folder, json });
 
@@ -45,7 +47,7 @@ export async function train(file: string, options: TrainOptions): Promise<ExitCo
 function trainingRequest(options: TrainOptions): TrainingRequest {
   const { target, name, task, metric, timeBudget, maxTrials, goal, ignore, instructions, idempotencyKey } =
     options;
-  const { keep, quantile, holdoutFraction, groupColumn, timeColumn } = options;
+  const { keep, quantile, holdoutFraction, groupColumn, timeColumn, maxCost } = options;
   return {
     targetColumn: target,
     ...(name !== undefined && { name }),
@@ -61,6 +63,7 @@ function trainingRequest(options: TrainOptions): TrainingRequest {
     ...(groupColumn !== undefined && { groupColumn }),
     ...(timeColumn !== undefined && { timeColumn }),
     ...(instructions !== undefined && { instructions }),
+    ...(maxCost !== undefined && { maxCostUsd: maxCost }),
     ...(idempotencyKey !== undefined && { idempotencyKey }),
   };
 }

@@ -33,6 +33,7 @@ class Fold:
     training has never seen are left out of X_valid; they are scored, but can't steer early stopping.
     exact: there are no validation rows: fit just the rounds or epochs that the parameters say.
     deadline: time.monotonic() at which to stop adding rounds, or None. say: progress within this fold, 0 to 1.
+    groups: (training rows,) the group of each, where rows are split by group: what is chosen or encoded inside keeps them whole.
     pace: what the trial's folds agree on where time is short; one for all of them. most_rows: to train on in a first look,
     None otherwise.
     """
@@ -53,6 +54,7 @@ class Fold:
     notes: list[str] = field(default_factory=list)
     pace: Pace = field(default_factory=Pace)
     most_rows: int | None = None
+    groups: np.ndarray | None = None
 
     def encode(self, form: str, generate: bool = False) -> tuple[Encoder, Matrix, Matrix]:
         """Fit an encoder on the training rows; return it with the training and validation matrices.
@@ -61,7 +63,7 @@ class Fold:
         """
         plain = FeatureEncoder(self.features, form, self.task, self.seed, first_look=self.most_rows is not None)
         encoder = GeneratingEncoder(plain) if generate else plain
-        train = encoder.fit_transform(self.X_train, self.y_train)
+        train = encoder.fit_transform(self.X_train, self.y_train, self.groups)
         # Scalers refuse tables without rows.
         valid = Matrix(train.values[:0], train.categorical) if self.exact else encoder.transform(self.X_valid)
         return encoder, train, valid

@@ -1,6 +1,7 @@
 """KNN: the nearest training rows vote, nearer ones more, on scaled, one-hot features.
 
-Parameters: `n_neighbors` (None: chosen inside the training part, leaving each row out), `p` (1 or 2: the distance).
+Parameters: `n_neighbors` (None: chosen inside the training part, leaving each row out,
+or a quarter of the groups), `p` (1 or 2: the distance).
 """
 
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 from ..features import FeatureEncoder, Matrix
+from ..inner_split import deal_inside
 from ..metrics import utility
 from .absolute import Aim, aim_of, quantiles
 from .fold import Fold
@@ -18,6 +20,7 @@ STOPS_EARLY = False
 
 _CANDIDATES = (3, 5, 10, 20, 40, 80)
 _CHOICE_ROWS = 3_000
+_PARTS = 4
 # Each answer looks at every row kept: beyond this many it would cost more than it tells.
 _MOST_ROWS = 30_000
 
@@ -43,17 +46,17 @@ def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[FeatureEncoder, KnnEsti
     """Remember the training rows and choose how many neighbours vote."""
     encoder, train, _ = fold.encode("dense")
     p = 1 if parameters["p"] == 1 else 2
-    values, y = train.values, fold.y_train
+    values, y, groups = train.values, fold.y_train, fold.groups
     if len(y) > _MOST_ROWS:
         kept = np.sort(np.random.default_rng(fold.seed).permutation(len(y))[:_MOST_ROWS])
-        values, y = values[kept], y[kept]
+        values, y, groups = values[kept], y[kept], None if groups is None else groups[kept]
         fold.notes.append(f"neighbours are looked for among {_MOST_ROWS:,} of the training rows")
     index = NearestNeighbors(p=p, n_jobs=fold.threads).fit(values)
     n_classes = fold.n_classes if fold.is_classification else 0
     aim = None if fold.is_classification else aim_of(fold.metric, y)
     wanted = parameters["n_neighbors"]
     if wanted is None:
-        wanted = _choose(index, values, y, fold, n_classes, aim)
+        wanted = _choose(*_neighbours(index, values, y, groups, fold), fold, n_classes, aim)
     wanted = int(min(max(int(wanted), 1), len(y)))
     return encoder, KnnEstimator(index, y, n_classes, wanted, aim), {"n_neighbors": wanted, "p": p}
 
@@ -76,23 +79,36 @@ def vote(distances: np.ndarray, targets: np.ndarray, n_classes: int, aim: Aim | 
     return (votes * k + 1.0 / n_classes) / (k + 1.0)
 
 
-def _choose(
-    index: NearestNeighbors, values: np.ndarray, y: np.ndarray, fold: Fold, n_classes: int, aim: Aim | None
-) -> int:
-    rows = np.random.default_rng(fold.seed).permutation(len(values))[:_CHOICE_ROWS]
+def _neighbours(
+    index: NearestNeighbors, values: np.ndarray, y: np.ndarray, groups: np.ndarray | None, fold: Fold
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Some rows' targets (m,), and the distances and targets (m, k) of their nearest others: of other groups, where there are some."""
+    rng = np.random.default_rng(fold.seed)
+    if groups is not None:
+        held = deal_inside(y if fold.is_classification else np.zeros(len(y)), groups, _PARTS, rng) == 0
+        rows, others = rng.permutation(np.flatnonzero(held))[:_CHOICE_ROWS], np.flatnonzero(~held)
+        without = NearestNeighbors(p=index.p, n_jobs=fold.threads).fit(values[others])
+        distances, neighbours = without.kneighbors(values[rows], min(_CANDIDATES[-1], len(others)))
+        return y[rows], distances, y[others[neighbours]]
+    rows = rng.permutation(len(values))[:_CHOICE_ROWS]
     most = min(_CANDIDATES[-1], len(values) - 1)
-    if most < 1:
-        return 1
     distances, neighbours = index.kneighbors(values[rows], most + 1)
     # A row's nearest neighbour is itself, save where it has twins: leave one out either way.
     itself = neighbours == rows[:, None]
     itself[~itself.any(axis=1), -1] = True
-    distances = distances[~itself].reshape(len(rows), most)
-    neighbours = neighbours[~itself].reshape(len(rows), most)
+    return y[rows], distances[~itself].reshape(len(rows), most), y[neighbours[~itself].reshape(len(rows), most)]
+
+
+def _choose(
+    targets: np.ndarray, distances: np.ndarray, answers: np.ndarray, fold: Fold, n_classes: int, aim: Aim | None
+) -> int:
+    """How many of the nearest should vote on `targets`: see _neighbours."""
+    most = distances.shape[1]
+    if most < 1:
+        return 1
     candidates = [k for k in _CANDIDATES if k < most] + [most]
     metric = fold.metric if not fold.is_classification else "LOG_LOSS"
     values_of = {
-        k: utility(metric, y[rows], vote(distances[:, :k], y[neighbours[:, :k]], n_classes, aim))
-        for k in candidates
+        k: utility(metric, targets, vote(distances[:, :k], answers[:, :k], n_classes, aim)) for k in candidates
     }
     return max(candidates, key=lambda k: values_of[k])

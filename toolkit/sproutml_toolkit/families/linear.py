@@ -12,11 +12,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeCV
 
 from ..features import FeatureEncoder, Matrix
+from ..inner_split import deal_inside
 from ..metrics import score
-from ..split import deal_folds
 from .absolute import aim_of, fenced, linear_quantile
 from .fold import Fold
 from .logarithm import Logarithm, choose_logarithm
+from .ridge import ridge_answers
 
 DEFAULTS: dict[str, Any] = {"C": None, "alpha": None, "max_iter": 500, "logarithm": None}
 STOPS_EARLY = False
@@ -25,6 +26,7 @@ _C = (0.01, 0.05, 0.25, 1.0, 5.0)
 _CHOICE_ITERATIONS = 100
 _ALPHA = tuple(float(value) for value in np.logspace(-2, 4, 13))
 _CHOICE_ROWS = 10_000
+_PARTS = 4
 
 
 class LinearEstimator:
@@ -53,7 +55,7 @@ def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[FeatureEncoder, LinearE
         tame = fenced(fold.metric, fold.y_train)
         alpha = parameters["alpha"]
         if alpha is None:
-            alpha = float(RidgeCV(alphas=_ALPHA).fit(values, tame).alpha_)
+            alpha = _choose_alpha(values, tame, fold)
         model = Ridge(alpha=alpha).fit(values, tame)
         aim = aim_of(fold.metric, fold.y_train)
         if aim is not None:
@@ -66,16 +68,29 @@ def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[FeatureEncoder, LinearE
     return encoder, LinearEstimator(_logistic(values, fold.y_train, C, iterations), True), {"C": C, "max_iter": iterations}
 
 
+def _choose_alpha(values: np.ndarray, y: np.ndarray, fold: Fold) -> float:
+    """The penalty with the least squared error on rows left out one by one, or by whole groups where there are some."""
+    if fold.groups is None:
+        return float(RidgeCV(alphas=_ALPHA).fit(values, y).alpha_)
+    numbers = deal_inside(np.zeros(len(y)), fold.groups, _PARTS, np.random.default_rng(fold.seed))
+    errors = np.zeros(len(_ALPHA))
+    for number in np.unique(numbers):
+        held = numbers == number
+        answers = ridge_answers(values[~held], y[~held], values[held], _ALPHA)
+        errors += ((answers - y[held][:, None]) ** 2).sum(axis=0)
+    return _ALPHA[int(errors.argmin())]
+
+
 def _choose_c(values: np.ndarray, fold: Fold) -> float:
-    """The penalty with the least log loss on one inner fold in four, on all four when rows are few."""
+    """The penalty with the least log loss on one inner part in four, on all four when rows are few."""
     rng = np.random.default_rng(fold.seed)
-    y = fold.y_train
+    y, groups = fold.y_train, fold.groups
     if len(y) > _CHOICE_ROWS:
         chosen = np.sort(rng.permutation(len(y))[:_CHOICE_ROWS])
-        values, y = values[chosen], y[chosen]
-    numbers = deal_folds(y, 4, rng)
+        values, y, groups = values[chosen], y[chosen], None if groups is None else groups[chosen]
+    numbers = deal_inside(y, groups, _PARTS, rng)
     losses = np.zeros(len(_C))
-    for number in range(4 if len(y) <= 1_000 else 1):
+    for number in np.unique(numbers) if len(y) <= 1_000 else [0]:
         held = numbers == number
         classes = np.unique(y[~held])
         known = held & np.isin(y, classes)

@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import skew
-from sklearn.linear_model import Ridge
 
+from ..inner_split import deal_inside
 from ..metrics import score
 from .absolute import aim_of, quantiles
 from .fold import Fold
+from .ridge import slopes_without
 
 _LEAST_SKEW = 1.0
 _LEAST_GAIN = 0.03
@@ -58,8 +59,12 @@ def choose_logarithm(values: np.ndarray, fold: Fold, asked: bool | None) -> Loga
     if asked is None:
         if len(y) < 10 * _PARTS or not skew(y) > _LEAST_SKEW:
             return None
-        rows = np.random.default_rng(fold.seed).permutation(len(y))[:_ROWS]
-        plain, logarithmic = _losses(values[rows].astype(float), y[rows], fold.metric, whole)
+        rng = np.random.default_rng(fold.seed)
+        rows = rng.permutation(len(y))[:_ROWS]
+        parts = np.arange(len(rows)) % _PARTS
+        if fold.groups is not None:
+            parts = deal_inside(np.zeros(len(rows)), fold.groups[rows], _PARTS, rng)
+        plain, logarithmic = _losses(values[rows].astype(float), y[rows], parts, fold.metric, whole)
         if not logarithmic < (1 - _LEAST_GAIN) * plain:
             return None
     fold.notes.append("its target has a long tail and was learnt as logarithms")
@@ -73,18 +78,17 @@ def _logarithm(y: np.ndarray) -> Logarithm:
     return Logarithm(unit, max(float(ends[0]) - margin, 0.0), float(ends[1]) + margin)
 
 
-def _losses(values: np.ndarray, y: np.ndarray, metric: str, logarithm: Logarithm) -> tuple[float, float]:
-    """The stand-in's error on held rows, learning values and learning logarithms."""
-    learnt = logarithm.of(y)
-    plain, logarithmic = np.empty(len(y)), np.empty(len(y))
-    for part in range(_PARTS):
-        held = np.arange(len(y)) % _PARTS == part
-        for target, answers in ((y, plain), (learnt, logarithmic)):
-            model = Ridge(alpha=1.0).fit(values[~held], target[~held])
-            fitted, answers[held] = model.predict(values[~held]), model.predict(values[held])
-            aim = aim_of(metric, y[~held])
-            if aim is not None:
-                left_over, weights = target[~held] - fitted, aim.weights(y[~held])
-                answers[held] += quantiles(left_over[None], weights[None], aim.quantile)
+def _losses(
+    values: np.ndarray, y: np.ndarray, parts: np.ndarray, metric: str, logarithm: Logarithm
+) -> tuple[float, float]:
+    """The stand-in's error on held rows, learning values and learning logarithms; `parts` (n,) are held in turn."""
+    targets = np.column_stack([y, logarithm.of(y)])
+    answers = np.empty_like(targets)
+    for held, slopes, intercepts in slopes_without(values, targets, parts, alpha=1.0):
+        answers[held] = values[held] @ slopes + intercepts
+        aim = aim_of(metric, y[~held])
+        if aim is not None:
+            left_over = (targets[~held] - values[~held] @ slopes - intercepts).T
+            answers[held] += quantiles(left_over, np.tile(aim.weights(y[~held]), (2, 1)), aim.quantile)
     asked = {"R2": "RMSE", "MEDIAN_AE": "MAE"}.get(metric, metric)
-    return score(asked, y, plain), score(asked, y, logarithm.values(logarithmic))
+    return score(asked, y, answers[:, 0]), score(asked, y, logarithm.values(answers[:, 1]))

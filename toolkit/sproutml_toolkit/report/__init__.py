@@ -88,7 +88,7 @@ def _metrics(findings: Findings, saved: list[models.ModelFile]) -> dict[str, Any
         "trial": {key: best[key] for key in ("id", "name", "family", "score", "foldScores")},
         "validation": evaluation["validation"],
         "holdout": evaluation["holdout"],
-        "interval": {**interval, "level": 0.95, "resamples": evaluation["resamples"]} if interval else None,
+        "interval": {**interval, "level": 0.95, "resamples": evaluation["resamples"], **(evaluation.get("intervalOf") or {})} if interval else None,
         "baseline": evaluation["baseline"],
         "gap": evaluation["gap"],
         "coverage": evaluation["coverage"],

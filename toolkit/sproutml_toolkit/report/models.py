@@ -71,8 +71,10 @@ def render(findings: Findings, models: list[ModelFile]) -> dict[str, Any]:
         }
         for model in models
     ]
+    sampled = any(entry["code"] == "ROWS_SAMPLED" for entry in findings.profile["warnings"])
+    which = "training rows of those that were drawn" if sampled else "training rows"
     text = (
-        f"model-fast.pkl is {fast.trial} alone, fitted once on all {len(findings.train):,} training rows: "
+        f"model-fast.pkl is {fast.trial} alone, fitted once on all {len(findings.train):,} {which}: "
         f"{_beside(best.bytes / fast.bytes, 'smaller', 'larger', 'as large')} and "
         f"{_beside(best.microsPerRow / fast.microsPerRow, 'quicker', 'slower', 'as quick')}. Use it where speed or size counts, and "
         "model.pkl where the score does."

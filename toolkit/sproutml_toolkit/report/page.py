@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ..metrics import METRICS_OF_TASK, is_lower_better
 from ..model import rule_facts
 from ..plots import Plot, dark_rules
-from . import checks, explained, ideas, models, words
+from . import checks, explained, ideas, models, split_words, words
 from .findings import Findings
 
 _FOLDER = Path(__file__).parent
@@ -78,7 +78,7 @@ def render(findings: Findings, summary: str, plots: Plots, saved: list[models.Mo
         interval=interval and {end: words.score_text(metric, interval[end]) for end in ("low", "high")},
         verdict=words.verdict(evaluation, len(findings.train)),
         facts=_facts(findings),
-        split_words=words.how_split(findings.split, findings.profile, evaluation),
+        split_words=split_words.how_split(findings.split, findings.profile, evaluation),
         rule_words=words.rule_sentence(rule_facts(findings.model), metric, findings.classes),
         metrics=_metric_rows(findings),
         quality_plots=plots.quality,

@@ -81,7 +81,8 @@ def write_metrics(path: Path, facts: dict[str, Any]) -> None:
     """metrics.json. Keys, stable within `version` 1:
 
     version, task, metric, lowerIsBetter, target, classes; labelRule (see model.rule_facts) or null; trial {id, name, family, score, foldScores}; validation {METRIC: value};
-    holdout {METRIC: value} or null; interval {low, high, level, resamples} or null, of `metric` on the holdout; baseline
+    holdout {METRIC: value} or null; interval {low, high, level, resamples, drawn, units, length} or null, of `metric` on the holdout
+    (the last three say what its resamples drew: see resampling.Units, and ROWS for single rows); baseline
     {validation, holdout}; gap; coverage {wanted, validation, holdout} of PINBALL, else null; rows {train, holdout}; importances,
     worstSlices, warnings as `evaluate` gives them;
     partialDependence (see dependence.Dependence), learningCurve (see learning_curve.LearningCurve), twins (see twins.Twins) and drift

@@ -118,16 +118,6 @@ def summary(profile: dict[str, Any], evaluation: dict[str, Any], best_name: str,
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def how_split(split: dict[str, Any], profile: dict[str, Any], evaluation: dict[str, Any]) -> str:
-    """Which rows were sealed and how the folds were made, with what that means for the interval."""
-    asked = profile["request"]
-    alike = "a group" if asked.get("groupColumn") else "neighbouring times" if asked.get("timeColumn") else None
-    said = list(split["decisions"])
-    if alike and evaluation["interval"] is not None:
-        said.append(f"The interval draws single rows: if rows of {alike} resemble each other, it is too narrow.")
-    return " ".join(said)
-
-
 def rule_sentence(rule: dict[str, Any] | None, metric: str, classes: list[str] | None) -> str | None:
     """How the model gets from probabilities to labels, where it does not name the most probable (rule: see model.rule_facts)."""
     if rule is None or classes is None:
