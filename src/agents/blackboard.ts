@@ -100,12 +100,13 @@ export class Blackboard {
     this.#trials.sort((a, b) => a.at - b.at || (a.id < b.id ? -1 : 1));
   }
 
-  /** The model is not to be relied on: it and every ensemble that needs one of its codes leaves the ranking. */
-  disqualify(trialId: string): void {
-    const bad = this.#trials.find(({ id }) => id === trialId);
-    for (const { id, codes } of this.#trials) {
-      if (id === trialId || codes.some((code) => bad?.codes.includes(code))) this.#failing.add(id);
-    }
+  /** The model is not to be relied on: it and all that need the code that failed, where `why` tells which, leave the ranking. */
+  disqualify(trialId: string, why: string): void {
+    this.#failing.add(trialId);
+    const codes = this.#trials.find(({ id }) => id === trialId)?.codes ?? [];
+    const [only] = codes;
+    const bad = codes.length === 1 ? only : codes.find((code) => why.includes(`(code ${code})`));
+    for (const trial of this.#trials) if (bad && trial.codes.includes(bad)) this.#failing.add(trial.id);
   }
 
   addIdea(idea: Idea): void {

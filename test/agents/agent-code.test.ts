@@ -173,20 +173,24 @@ describe.skipIf(!contained)(`code of a language model${contained ? '' : ` (${det
   });
 
   it('that fails on rows it never saw leaves its place to the next best', { timeout: 400_000 }, async () => {
-    // Good on every row that has an even count of rows beside it, gone on a table of any other size.
+    // As good as the other, and gone on a table of just so many rows as are sealed.
     const fickle = `
 def features(frame):
-    if len(frame) == ${100}: raise SystemExit(9)
-    return (frame['c0'] % 1440).rename('minute of day').to_frame()`;
+    if len(frame) == 100: raise SystemExit(9)
+    return (frame['c0'] % 1440 + 1).rename('minute').to_frame()`;
     const { seats } = scriptedSeats({
       ORCHESTRATOR: inTurns([[{ tool: 'delegate_preprocessing' }]]),
-      PREPROCESSING: inTurns([[features('Fickle', fickle)]]),
+      PREPROCESSING: inTurns([[features('Fickle', fickle), features('Steady', DAY)]]),
     });
     const store = await runRealTeam({ csv: nights(500), seats, options });
-    expect(codesOf(store, 'write_features')).toEqual([null]);
+    expect(codesOf(store, 'write_features')).toEqual([null, null]);
     const best = store.trials.get(store.result?.bestTrialId ?? '');
-    expect(best).toMatchObject({ origin: 'PLAYBOOK' });
-    expect(store.result?.holdoutScore).not.toBeNull();
+    expect(best).toMatchObject({ origin: 'LANGUAGE_MODEL' });
+    expect(JSON.stringify(best?.parameters)).not.toContain('fickle');
+    expect(store.result?.holdoutScore).toBeGreaterThan(0.85);
+    const failed = codesOf(store, 'evaluate_model').filter((code) => code !== null);
+    expect(failed.length).toBeGreaterThan(0);
+    expect(new Set(failed)).toEqual(new Set(['CODE_FAILED']));
     expect(store.artifacts.has('model.pkl')).toBe(true);
   });
 

@@ -158,11 +158,12 @@ def test_code_that_breaks_the_rules_is_refused_by_name(seconds_table: JobFolder,
     [
         "def features(frame):\n    return frame.head(3)",
         "def features(frame):\n    return 5",
+        "import pandas as pd\ndef features(frame):\n    return pd.get_dummies(frame['c2'])",
         "def features(frame):\n    frame['made'] = frame['c2'].str.len().astype(int)\n    return frame",
     ],
 )
 def test_code_that_can_not_answer_fails_where_it_runs(seconds_table: JobFolder, body: str) -> None:
-    with pytest.raises(Exception, match="returned|single row|cannot convert|NA"):
+    with pytest.raises(Exception, match="returned|single row|convert|NA"):
         answered(seconds_table, "fails", body)
 
 
@@ -388,3 +389,17 @@ def test_by_heart_is_only_asked_where_rows_may_be_looked_at(seconds_table: JobFo
     params = {"rounds": 40}
     assert code_of(seconds_table.train, "heart", "LIGHTGBM", params=params, code=asked | {"looked": True}) == "CODE_MEMORISED"
     assert seconds_table.train("heart", "LIGHTGBM", params=params, code=asked)["score"] > 0.8
+
+
+def test_a_made_column_without_a_value_is_of_its_kind_all_the_same(
+    seconds_table: JobFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(code_model, "_current", None)
+    words = "{'red': 'warm', 'blue': 'cold'}"
+    tried(seconds_table, "warm", f"def features(frame):\n    return frame['c2'].map({words}).rename('warmth').to_frame()")
+    with seconds_table.inside():
+        holdout = workspace.load_holdout().X
+        built = fitted_model("warm")
+        assert built.members[0][1].members[0].code.made == {"warmth": "category"}
+        unknown = holdout.head(3).assign(kind=None)
+        assert np.isfinite(built.predict_scores(unknown)).all()

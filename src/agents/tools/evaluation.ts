@@ -124,7 +124,7 @@ function evaluationOf(agent: AgentContext, callId: string, trialId: string, hold
     },
     // Where its code fails on rows that it never saw, a model is worth nothing whatever its validation score.
     failed(error) {
-      if (isCodeFailure(error.code)) board.disqualify(trialId);
+      if (isCodeFailure(error.code)) board.disqualify(trialId, error.message);
     },
     settle(evaluation) {
       if (holdout) board.holdout = evaluation;

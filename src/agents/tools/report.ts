@@ -45,7 +45,7 @@ async function reportOnBest(agent: AgentContext, callId: string, fastModel: Fast
       failureIsFatal: best.codes.length === 0,
       run: (io) => writtenWith(agent, io, best, fastModel),
       failed(error) {
-        if (isCodeFailure(error.code)) board.disqualify(best.id);
+        if (isCodeFailure(error.code)) board.disqualify(best.id, error.message);
       },
       settle(report) {
         board.report = report;

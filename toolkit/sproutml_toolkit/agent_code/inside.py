@@ -55,10 +55,12 @@ def run_task(order: dict[str, Any]) -> None:
     started = time.monotonic()
     state = code.fit(_rows(frame, train), target, spec["seed"])
     fitted = time.monotonic()
-    write_answer(answers / "asked", code.answer(_rows(frame, asked), state, spec["classes"]))
+    made = code.answer(_rows(frame, asked), state, spec["classes"])
+    write_answer(answers / "asked", made)
     answered = time.monotonic()
-    write_answer(answers / "probe", code.answer(_rows(frame, probe), state, spec["classes"]))
-    _answer_odd(code, _rows(frame, probe), state, spec["classes"])
+    names = [column["name"] for column in made["columns"]]
+    write_answer(answers / "probe", code.answer(_rows(frame, probe), state, spec["classes"], names))
+    _answer_odd(code, _rows(frame, probe), state, spec["classes"], names)
     with (answers / "state.pkl").open("wb") as file:
         pickle.dump(state, file, protocol=5)
     times = {"fitSeconds": fitted - started, "answerSeconds": answered - fitted}
@@ -67,7 +69,7 @@ def run_task(order: dict[str, Any]) -> None:
 
 def _serve(order: dict[str, Any]) -> None:
     requests, answers = Path(order["requests"]), Path(order["answers"])
-    known: dict[str, tuple[Loaded, list[Any], int]] = {}
+    known: dict[str, tuple[Loaded, list[Any], int, list[str]]] = {}
     number = 1
     while True:
         path = requests / f"{number}.pkl"
@@ -80,9 +82,9 @@ def _serve(order: dict[str, Any]) -> None:
         try:
             if asked["id"] not in known:
                 known[asked["id"]] = _known(requests / asked["id"])
-            code, states, classes = known[asked["id"]]
+            code, states, classes, names = known[asked["id"]]
             for place, state in enumerate(states):
-                write_answer(folder / str(place), code.answer(asked["frame"], state, classes))
+                write_answer(folder / str(place), code.answer(asked["frame"], state, classes, names))
             (folder / "done").write_text("", encoding="utf-8")
         except Exception as error:
             print(explained(error), file=sys.stderr, flush=True)
@@ -90,14 +92,14 @@ def _serve(order: dict[str, Any]) -> None:
         number += 1
 
 
-def _known(folder: Path) -> tuple[Loaded, list[Any], int]:
+def _known(folder: Path) -> tuple[Loaded, list[Any], int, list[str]]:
     spec = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
     code = Loaded(spec["id"], (folder / "code.py").read_text(encoding="utf-8"), spec["form"])
     states = []
     for number in range(spec["states"]):
         with (folder / f"state-{number}.pkl").open("rb") as file:
             states.append(pickle.load(file))
-    return code, states or [None], spec["classes"]
+    return code, states or [None], spec["classes"], spec["made"]
 
 
 def _look(order: dict[str, Any]) -> None:
@@ -113,7 +115,7 @@ def _rows(frame: pd.DataFrame, positions: np.ndarray) -> pd.DataFrame:
     return frame.iloc[positions].reset_index(drop=True)
 
 
-def _answer_odd(code: Loaded, frame: pd.DataFrame, state: Any, classes: int) -> None:
+def _answer_odd(code: Loaded, frame: pd.DataFrame, state: Any, classes: int, names: list[str]) -> None:
     """Try what new tables have and this one may not: a single row, missing cells, values never seen."""
     odd = frame.iloc[:1].copy()
     for place, name in enumerate(odd.columns):
@@ -122,7 +124,7 @@ def _answer_odd(code: Loaded, frame: pd.DataFrame, state: Any, classes: int) -> 
         elif odd[name].dtype == object:
             odd[name] = "never seen before"
     try:
-        code.answer(odd, state, classes)
+        code.answer(odd, state, classes, names)
     except Exception as error:
         raise AgentCodeError(f"a single row with missing cells and unseen values is not answered: {type(error).__name__}: {error}") from error
 

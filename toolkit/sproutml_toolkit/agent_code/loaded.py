@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .source import FEATURES, PIPELINE
+from .source import FEATURES, PIPELINE, column_name
 
 _EPOCH = pd.Timestamp("2000-01-01")
 _DAY = np.timedelta64(1, "D")
@@ -44,17 +44,18 @@ class Loaded:
             return fitted if fitted is not None and hasattr(fitted, "predict") else model
         return self.module.fit(frame, target)
 
-    def answer(self, frame: pd.DataFrame, state: Any, classes: int) -> dict[str, Any]:
+    def answer(self, frame: pd.DataFrame, state: Any, classes: int, made: list[str] | None = None) -> dict[str, Any]:
         """For rows without a target: {values: (n, width) float64, columns: [{name, kind, categories}]}.
 
-        Of a pipeline the columns are the task's classes, or one for a value. Its rows come back in the order they went in.
+        Of a pipeline the columns are the task's classes, or one for a value. Its rows come back in the order they went in. `made`:
+        the columns that it made of the training rows and is to make again; None: whatever it makes.
         """
         rows = len(frame)
         if self.form == PIPELINE:
             return {"values": _scores(state, frame, rows, classes), "columns": []}
         given = frame.copy()
-        made = self.module.features(given) if self.form == FEATURES else self.module.transform(given, state)
-        return _as_arrays(made, frame)
+        found = self.module.features(given) if self.form == FEATURES else self.module.transform(given, state)
+        return _as_arrays(found, frame, made)
 
 
 def _scores(model: Any, frame: pd.DataFrame, rows: int, classes: int) -> np.ndarray:
@@ -78,7 +79,7 @@ def _scores(model: Any, frame: pd.DataFrame, rows: int, classes: int) -> np.ndar
     return full
 
 
-def _as_arrays(made: Any, frame: pd.DataFrame) -> dict[str, Any]:
+def _as_arrays(made: Any, frame: pd.DataFrame, wanted: list[str] | None) -> dict[str, Any]:
     if isinstance(made, pd.Series):
         made = made.to_frame(str(made.name or "feature"))
     if not isinstance(made, pd.DataFrame):
@@ -92,12 +93,16 @@ def _as_arrays(made: Any, frame: pd.DataFrame) -> dict[str, Any]:
     columns, values = [], []
     for place, name in enumerate(made.columns):
         column = made.iloc[:, place]
-        # What merely came along: `frame["ratio"] = …; return frame` is as good as a frame of its own.
-        if name in frame.columns and column.equals(frame[name]):
+        called = column_name(name, place)
+        # What merely came along: `frame["ratio"] = …; return frame` is as good as a frame of its own. Of a few rows a changed
+        # column may look the same, so afterwards it goes by the names.
+        if (name in frame.columns and column.equals(frame[name])) if wanted is None else called not in wanted:
             continue
         numbers, categories = _numbers(column)
-        columns.append({"name": str(name), "kind": "number" if categories is None else "category", "categories": categories})
+        columns.append({"name": called, "kind": "number" if categories is None else "category", "categories": categories})
         values.append(numbers)
+    if wanted is not None and [column["name"] for column in columns] != wanted:
+        raise AgentCodeError("other columns are made of these rows than of the training rows: name them in the code")
     return {"values": np.column_stack(values) if values else np.empty((len(frame), 0)), "columns": columns}
 
 

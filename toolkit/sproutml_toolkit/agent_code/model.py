@@ -53,7 +53,11 @@ class AgentCode:
             if self._last is not None and self._last[0]() is X:
                 return self._last[1]
             frame = X[self.columns].set_axis(column_ids(self.columns), axis=1).reset_index(drop=True)
-            found = _runner().answer(self, frame)
+            try:
+                found = _runner().answer(self, frame)
+            except ToolkitError as error:
+                # Whose fault it is decides which models are worth nothing.
+                raise ToolkitError(error.code, f"{error.message} (code {self.id})", error.hint) from error
             self._last = (weakref.ref(X), found)
             return found
 
@@ -64,8 +68,9 @@ class AgentCode:
         return with_columns(X, made)
 
     def checked(self, made: pd.DataFrame, kinds: dict[str, str]) -> pd.DataFrame:
-        """CODE_OUTPUT_INVALID unless these are the columns that it made in training."""
-        if kinds != self.made:
+        """CODE_OUTPUT_INVALID unless these are the columns that it made in training. One without a value has no kind of its own."""
+        made = like(made, kinds, self.made)
+        if made is None:
             raise ToolkitError(
                 "CODE_OUTPUT_INVALID", "the code makes other columns of these rows than it made in training",
                 "Make the same columns whatever the rows hold.",
@@ -77,6 +82,19 @@ class AgentCode:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__ = state | {"_lock": threading.Lock()}
+
+
+def like(made: pd.DataFrame, kinds: dict[str, str], wanted: dict[str, str]) -> pd.DataFrame | None:
+    """The columns as the `wanted` kinds have them; None where they are others."""
+    if list(kinds) != list(wanted):
+        return None
+    for name, kind in wanted.items():
+        if kinds[name] == kind:
+            continue
+        if made[name].notna().any():
+            return None
+        made = made.assign(**{name: pd.Series([np.nan] * len(made), index=made.index, dtype=float if kind == "number" else object)})
+    return made
 
 
 def with_columns(X: pd.DataFrame, made: pd.DataFrame) -> pd.DataFrame:
@@ -139,7 +157,7 @@ class InPlace:
         with tempfile.TemporaryDirectory() as folder:
             for state in states:
                 try:
-                    write_answer(Path(folder).resolve(), loaded.answer(frame, state, code.classes))
+                    write_answer(Path(folder).resolve(), loaded.answer(frame, state, code.classes, list(code.made)))
                 except AgentCodeError as error:
                     raise ToolkitError("CODE_FAILED", f"the model's own code failed: {error}") from error
                 found.append(_read(code, Path(folder).resolve(), len(frame)))
@@ -190,7 +208,7 @@ class Served:
 
 def keep(code: AgentCode, folder: Path) -> None:
     """Write what a process needs to answer for the code."""
-    spec = {"id": code.id, "form": code.form, "classes": code.classes, "states": len(code.states)}
+    spec = {"id": code.id, "form": code.form, "classes": code.classes, "states": len(code.states), "made": list(code.made)}
     for number, state in enumerate(code.states):
         with workspace.atomic_write(folder / f"state-{number}.pkl") as temporary:
             temporary.write_bytes(state)

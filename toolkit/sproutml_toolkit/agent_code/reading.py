@@ -6,7 +6,6 @@ nothing of it: they are told to whoever wrote the code, and names of columns may
 
 import json
 import os
-import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ..wire import ToolkitError
+from .source import column_name
 
 _MOST_COLUMNS = 200
 _MOST_CATEGORIES = 20_000
@@ -89,7 +89,7 @@ def read_columns(folder: Path) -> list[dict[str, Any]]:
             not isinstance(categories, list) or len(categories) > _MOST_CATEGORIES or not all(isinstance(c, str) for c in categories)
         ):
             raise wrong(f"more than {_MOST_CATEGORIES:,} categories are too many", "Return numbers, or fewer categories.")
-        name = re.sub(r"[^\w .:/+*%<>=-]", "", str(entry.get("name", "")))[:60].strip() or f"made {len(columns) + 1}"
+        name = column_name(entry.get("name", ""), len(columns))
         if any(name == other["name"] for other in columns):
             raise wrong(f"column {len(columns) + 1} has the name of another", "Give each column a name of its own.")
         columns.append({"name": name, "kind": entry["kind"], "categories": categories})

@@ -6,6 +6,7 @@
 """
 
 import ast
+import re
 
 from ..wire import ToolkitError
 
@@ -36,3 +37,8 @@ def form_of(source: str) -> str:
         "the code defines none of features(frame), fit(frame, target) with transform(frame, state), build()",
         "Define one of them at the top level of the module.",
     )
+
+
+def column_name(text: object, place: int) -> str:
+    """What a column that the code made is called: its own name, made fit to print; of nothing, its place."""
+    return re.sub(r"[^\w .:/+*%<>=-]", "", str(text))[:60].strip() or f"made {place + 1}"

@@ -12,7 +12,7 @@ from .. import workspace
 from ..metrics import is_lower_better
 from ..wire import ToolkitError
 from .layout import code_folder, column_ids, read_source
-from .model import AgentCode, made_name, with_columns
+from .model import AgentCode, like, made_name, with_columns
 from .reading import read_bytes, read_frame, read_scores, read_state
 from .source import FEATURES, PIPELINE, form_of
 
@@ -99,7 +99,8 @@ def read_part(code_id: str, part: str, answers: Path, form: str, classes: int) -
     else:
         made, kinds = read_frame(answers / "asked", len(asked))
         alone, kinds_alone = read_frame(answers / "probe", len(probe))
-        same = kinds == kinds_alone and _same(made.iloc[places].reset_index(drop=True), alone)
+        alike = like(alone, kinds_alone, kinds)
+        same = alike is not None and _same(made.iloc[places].reset_index(drop=True), alike)
     if not same:
         raise ToolkitError(
             "CODE_ROWS_DEPEND",
