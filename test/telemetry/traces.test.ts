@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { ApiUser } from '../end-to-end/client.ts';
 import { binaryTable } from '../end-to-end/tables.ts';
-import { startServerProcess, temporaryFolder } from '../server-process.ts';
+import { type ServerProcess, startServerProcess, temporaryFolder } from '../server-process.ts';
 
 const attribute = z.object({ key: z.string(), value: z.record(z.string(), z.unknown()) });
 const exported = z.object({
@@ -82,12 +82,20 @@ describe('traces', () => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
   let collector: Collector;
   let endpoint: string;
+  const servers: ServerProcess[] = [];
+  const startServer = async (options: Parameters<typeof startServerProcess>[0]): Promise<ServerProcess> => {
+    const server = await startServerProcess(options);
+    servers.push(server);
+    return server;
+  };
   beforeEach(async () => {
     folder = await temporaryFolder('traces');
     collector = new Collector();
     endpoint = await collector.open();
   });
   afterEach(async () => {
+    // A test that failed in the middle leaves none behind.
+    for (const server of servers.splice(0)) await server.kill();
     await collector.close();
     await folder.remove();
   });
@@ -95,7 +103,7 @@ describe('traces', () => {
   it('lead from the operation to the job, its agents, their tools and the commands in the sandbox', {
     timeout: 180_000,
   }, async () => {
-    const server = await startServerProcess({
+    const server = await startServer({
       dataDir: folder.path,
       environment: {
         OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
@@ -141,7 +149,7 @@ describe('traces', () => {
   });
 
   it('continue the trace that a client began, and say which code an operation failed with', async () => {
-    const server = await startServerProcess({
+    const server = await startServer({
       dataDir: folder.path,
       environment: { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint },
     });
@@ -160,7 +168,7 @@ describe('traces', () => {
 
   it('cost nothing where they are not wanted: what makes them is not even loaded', async () => {
     const loaded = async (environment: Record<string, string>) => {
-      const server = await startServerProcess({
+      const server = await startServer({
         dataDir: folder.path,
         environment: {
           ...environment,
@@ -176,7 +184,7 @@ describe('traces', () => {
 
   it('are no reason to fail: a collector that is not there is only logged of', async () => {
     await collector.close();
-    const server = await startServerProcess({
+    const server = await startServer({
       dataDir: folder.path,
       environment: { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint },
     });
