@@ -82,6 +82,14 @@ it('takes a file as large as the limit and refuses one a byte larger, leaving no
   expect(await blobsOf(api.rig)).toEqual(before);
 });
 
+it('sees the values of a target whatever ends its lines', async () => {
+  // The header ends as Windows has it, the rows as Unix and old Macs do.
+  const rows = Array.from({ length: 12 }, (_, i) => `${i},${i % 2}${i % 3 === 0 ? '\r' : '\n'}`);
+  const answer = await api.start(`a,y\r\n${rows.join('')}`, { targetColumn: 'y' });
+  expect(answer.__typename).toBe('StartTrainingSuccess');
+  expect(answer.job?.dataset.rowCount).toBe(12);
+});
+
 it('answers at once when the operation is refused before the file is read', async () => {
   const big = '1,2,no\n'.repeat(200_000);
   const invalid = await post(form({ operations: operations('mutation { nope }'), files: { 0: big } }));
