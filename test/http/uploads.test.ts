@@ -160,6 +160,28 @@ it.each([
   expect(body.errors[0].extensions.code).toBe('BAD_MULTIPART_REQUEST');
 });
 
+const part = (name: string, value: string) =>
+  `--b\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
+const BROKEN_PART = '--b\r\ncontent-disposition\0\r\n\r\nx\r\n';
+
+it.each([
+  ['in a part that has no name', BROKEN_PART + BROKEN_PART, 'BAD_MULTIPART_REQUEST'],
+  ['in two places', part('map', '{}') + BROKEN_PART + BROKEN_PART, 'BAD_MULTIPART_REQUEST'],
+  [
+    'behind the map',
+    part('operations', operations()) + part('map', '{"0":["variables.input.file"]}') + BROKEN_PART,
+    'UPLOAD_INTERRUPTED',
+  ],
+])('outlives a request that is damaged %s, and says whose fault it is', async (_name, body, code) => {
+  const response = await fetch(api.url, {
+    method: 'POST',
+    headers: { 'content-type': 'multipart/form-data; boundary=b' },
+    body: `${body}--b--\r\n`,
+  });
+  const { data, errors } = await response.json();
+  expect(data?.startTraining.code ?? errors[0].extensions.code).toBe(code);
+});
+
 it('leaves nothing of an upload that the client cuts off, wherever it does', async () => {
   const { head, start } = rawUpload(1_000_000);
   const body = head + start + '1,2,no\n'.repeat(20_000);
