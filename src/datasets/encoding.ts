@@ -35,3 +35,9 @@ function unfinished(bytes: Buffer): number {
 export const UTF8_BOM = Buffer.from([0xef, 0xbb, 0xbf]);
 export const startsWith = (bytes: Buffer, prefix: Buffer): boolean =>
   bytes.length >= prefix.length && bytes.subarray(0, prefix.length).equals(prefix);
+
+/** Bytes of the byte order marks in front: one, or the two of a file marked twice, both of which pandas passes over. */
+export function markBytes(bytes: Buffer): number {
+  if (!startsWith(bytes, UTF8_BOM)) return 0;
+  return startsWith(bytes.subarray(UTF8_BOM.length), UTF8_BOM) ? 2 * UTF8_BOM.length : UTF8_BOM.length;
+}

@@ -1,6 +1,5 @@
 import { basename } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { parse } from 'csv-parse/sync';
 import type { FileUpload } from 'graphql-upload-minimal';
 import type { BlobStore, StoredBlob } from '../artifacts/blob-store.ts';
 import { InvalidDatasetError, messageOf, QuotaExceededError, SproutError } from '../domain/errors.ts';
@@ -8,8 +7,10 @@ import { type BlobKey, newDatasetId } from '../domain/ids.ts';
 import type { Dialect } from '../domain/records.ts';
 import type { NewDataset } from '../jobs/jobs.ts';
 import type { OwnJobs } from '../jobs/own-jobs.ts';
-import { columnNames } from './column-names.ts';
-import { count, type TableFacts, TableInspector, type TableLimits } from './table-inspector.ts';
+import { columnNames, stripped } from './column-names.ts';
+import { readRows } from './fields.ts';
+import { count } from './refusals.ts';
+import { type TableFacts, TableInspector, type TableLimits } from './table-inspector.ts';
 import { assertTarget, assertUnambiguous } from './target.ts';
 
 /** Fewer rows can't be split into folds and a holdout. */
@@ -153,8 +154,8 @@ function moreThanAllowed(allowance: number): QuotaExceededError {
 }
 
 function readHeader({ header, dialect }: TableFacts): string[] {
-  const [names = []] = parseRows(header, dialect);
-  if (names.every((name) => name.trim() === '')) {
+  const [names = []] = rowsOf(header, dialect);
+  if (names.every((name) => stripped(name) === '')) {
     throw new InvalidDatasetError('HEADER_EMPTY', 'The first row holds no column names.', {
       hint: 'Put the names of the columns in the first row.',
       details: { line: 1 },
@@ -163,22 +164,8 @@ function readHeader({ header, dialect }: TableFacts): string[] {
   return names;
 }
 
-function parseRows(bytes: Buffer, { delimiter, encoding }: Dialect): string[][] {
-  const text = bytes.toString(encoding === 'latin-1' ? 'latin1' : 'utf8');
-  try {
-    return parse(text, {
-      delimiter,
-      relax_quotes: true,
-      relax_column_count: true,
-      skip_empty_lines: true,
-    });
-  } catch (error) {
-    throw new InvalidDatasetError('UNREADABLE_TABLE', `The table can't be read: ${messageOf(error)}.`, {
-      hint: 'Look for a double quote inside a value: it must be written twice.',
-      cause: error,
-    });
-  }
-}
+const rowsOf = (bytes: Buffer, { delimiter, encoding }: Dialect): Generator<string[]> =>
+  readRows(bytes.toString(encoding === 'latin-1' ? 'latin1' : 'utf8'), delimiter);
 
 /** What the toolkit always reads as no value; looser forms are left for it to judge. */
 const MISSING = new Set(['', '?', 'na', 'n/a', '#n/a', '#na', 'nan', '<na>', 'null', '(null)', '#null!']);
@@ -186,7 +173,10 @@ const MISSING = new Set(['', '?', 'na', 'n/a', '#n/a', '#na', 'nan', '<na>', 'nu
 function assertNotConstant(facts: TableFacts, column: number, target: string): void {
   if (facts.whole === null) return;
   const values = new Set<string>();
-  for (const row of parseRows(facts.whole, facts.dialect).slice(1)) {
+  const rows = rowsOf(facts.whole, facts.dialect);
+  // The header is no value.
+  rows.next();
+  for (const row of rows) {
     const value = row[column]?.trim() ?? '';
     if (!MISSING.has(value.toLowerCase())) values.add(value);
     if (values.size > 1) return;
@@ -205,5 +195,7 @@ function assertNotConstant(facts: TableFacts, column: number, target: string): v
 /** The last part of whatever path the client sent, without control characters. Shown only: files are stored by id. */
 function displayName(name: string): string {
   const shown = basename(name.replaceAll('\\', '/')).replace(/\p{C}/gu, '').trim();
-  return shown === '' ? 'dataset' : shown.slice(0, MAX_NAME);
+  if (shown === '') return 'dataset';
+  // A cut through a pair of surrogates leaves half a character, which is none.
+  return shown.slice(0, MAX_NAME).replace(/\p{Cs}$/u, '');
 }

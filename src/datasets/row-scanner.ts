@@ -108,7 +108,7 @@ export class RowScanner {
       for (; i + 1 < length; i++) {
         const next = chunk[i + 1] as number;
         if (next === delimiter || next === LF || next === CR) break;
-        if (next > SPACE) blank = false;
+        if (blank && next !== SPACE && next !== TAB) blank = false;
       }
     }
 

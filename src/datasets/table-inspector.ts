@@ -3,7 +3,8 @@ import { createGunzip, type Gunzip } from 'node:zlib';
 import type { Config } from '../config.ts';
 import { InvalidDatasetError, messageOf } from '../domain/errors.ts';
 import type { Dialect } from '../domain/records.ts';
-import { startsWith, UTF8_BOM, Utf8Check } from './encoding.ts';
+import { markBytes, startsWith, UTF8_BOM, Utf8Check } from './encoding.ts';
+import { corruptGzip, count, empty, tooManyColumns } from './refusals.ts';
 import { RowScanner } from './row-scanner.ts';
 import { assertTable, sniffDelimiter } from './sniff.ts';
 
@@ -33,11 +34,19 @@ export class TableInspector extends Transform {
   readonly #utf8 = new Utf8Check();
   #seen = 0;
   #gunzip: Gunzip | null = null;
+  /** Bytes given to the gunzip. It takes no more once zeros follow the archive, whatever comes behind those. */
+  #packed = 0;
   #decided = false;
   #undecided: Buffer = Buffer.alloc(0);
   #head: Buffer[] = [];
   #headSize = 0;
-  #table: { scanner: RowScanner; delimiter: Dialect['delimiter']; bom: boolean; head: Buffer } | null = null;
+  #table: {
+    scanner: RowScanner;
+    delimiter: Dialect['delimiter'];
+    bom: boolean;
+    head: Buffer;
+    headBytes: number;
+  } | null = null;
   #decompressed = 0;
   #headerFields = 0;
   #header: { start: number; end: number } | null = null;
@@ -56,9 +65,14 @@ export class TableInspector extends Transform {
       this.#onBytes(this.#seen);
       const bytes = this.#decided ? chunk : this.#decideCompression(chunk);
       if (this.#gunzip !== null) {
-        this.#gunzip.write(bytes, (error) => {
+        const gunzip = this.#gunzip;
+        this.#packed += bytes.length;
+        gunzip.write(bytes, (error) => {
           // A failure of the gunzip destroys this stream by its own event.
-          if (error == null) done(null, chunk);
+          if (error != null) return;
+          const behind = Math.min(this.#packed - gunzip.bytesWritten, bytes.length);
+          if (isZeros(bytes.subarray(bytes.length - behind))) done(null, chunk);
+          else done(corruptGzip('it goes on behind the zeros that end it'));
         });
         return;
       }
@@ -99,7 +113,7 @@ export class TableInspector extends Transform {
       dialect: { delimiter: table.delimiter, encoding, compression: this.#gunzip === null ? null : 'gzip' },
       header: table.head.subarray(header.start, header.end),
       rows: this.#rows,
-      whole: this.#decompressed === table.head.length + (table.bom ? UTF8_BOM.length : 0) ? table.head : null,
+      whole: this.#decompressed === table.headBytes ? table.head : null,
     };
   }
 
@@ -127,12 +141,7 @@ export class TableInspector extends Transform {
       }
     });
     this.#gunzip.on('error', (error) => {
-      this.destroy(
-        new InvalidDatasetError('CORRUPT_GZIP', `The gzip archive is damaged: ${messageOf(error)}.`, {
-          hint: 'Compress the file again, or upload it uncompressed.',
-          cause: error,
-        }),
-      );
+      this.destroy(corruptGzip(messageOf(error), error));
     });
   }
 
@@ -161,14 +170,14 @@ export class TableInspector extends Transform {
     this.#head = [];
     assertTable(whole);
     const bom = startsWith(whole, UTF8_BOM);
-    const head = bom ? whole.subarray(UTF8_BOM.length) : whole;
+    const head = whole.subarray(markBytes(whole));
     const delimiter = sniffDelimiter(head);
     const scanner = new RowScanner(delimiter.charCodeAt(0), (fields, line, start, end) =>
       this.#row(fields, line, start, end),
     );
-    this.#table = { scanner, delimiter, bom, head };
+    this.#table = { scanner, delimiter, bom, head, headBytes: whole.length };
     this.#scan(head, scanner);
-    if (this.#header === null && head.length >= HEAD_BYTES - UTF8_BOM.length) {
+    if (this.#header === null && whole.length >= HEAD_BYTES) {
       throw tooManyColumns(
         `The first row is longer than ${HEAD_BYTES} bytes (${scanner.fieldsSoFar} columns and counting).`,
       );
@@ -241,14 +250,6 @@ export class TableInspector extends Transform {
   }
 }
 
-export const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`;
-
-const empty = (message: string) =>
-  new InvalidDatasetError('EMPTY_FILE', message, { hint: 'Upload a CSV with a header and rows.' });
-
-const tooManyColumns = (message: string) =>
-  new InvalidDatasetError('TOO_MANY_COLUMNS', message, {
-    hint: 'See that rows end with line breaks, keep the columns that matter, or raise MAX_COLUMNS on the server.',
-  });
+const isZeros = (bytes: Buffer): boolean => bytes.every((byte) => byte === 0);
 
 const toError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));

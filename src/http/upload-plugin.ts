@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Readable } from 'node:stream';
 import { GraphQLError } from 'graphql';
 import { processRequest } from 'graphql-upload-minimal';
 import type { GraphQLParams, Plugin } from 'graphql-yoga';
@@ -31,7 +32,7 @@ export function useStreamingUpload(maxFileSize: number): Plugin<object, NodeCont
       const { req, res } = serverContext;
       setRequestParser(async () => {
         try {
-          const params = await processRequest(req, res, {
+          const params = await processRequest(hearingEveryError(req), res, {
             maxFieldSize: MAX_JSON_BYTES,
             // The parser calls a file that fills its limit exactly too large.
             maxFileSize: maxFileSize + 1,
@@ -45,6 +46,29 @@ export function useStreamingUpload(maxFileSize: number): Plugin<object, NodeCont
       });
     },
   };
+}
+
+/**
+ * What the parser gets wrong by itself, put right before the request is piped into it, for it is out of reach earlier.
+ * A request damaged in two places makes it fail twice, and it is listened to once: the second error would end the process.
+ * And what it says of a damaged request has no status, and would be taken for a failure of ours.
+ */
+function hearingEveryError(request: IncomingMessage): IncomingMessage {
+  const pipe = request.pipe.bind(request);
+  request.pipe = (parser, options) => {
+    parser.prependListener('error', blameClient);
+    parser.prependListener('file', (_name: string, file: Readable) =>
+      file.prependListener('error', blameClient),
+    );
+    return pipe(parser, options);
+  };
+  return request;
+}
+
+const CLIENT_ERRORS = /^(Unexpected end of (form|file)|Malformed part header)$/;
+
+function blameClient(error: Error): void {
+  if (CLIENT_ERRORS.test(error.message) && !('status' in error)) Object.assign(error, { status: 400 });
 }
 
 const isUpload = (request: IncomingMessage): boolean => request.method === 'POST' && isMultipart(request);

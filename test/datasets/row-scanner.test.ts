@@ -70,6 +70,7 @@ it.each([
   ['line ends of every kind', 'a,b\r,\n1,2\r\n,\r\r\n3,4', 5],
   ['blank lines between', '\n\na,b\n\n  \n1,2\n\t\n\n', 2],
   ['a field that is only a quoted blank', 'a\n""\n" "\n', 3],
+  ['a control character behind a blank', 'a\n \x01\n', 2],
   ['nothing', '', 0],
 ])('counts rows with %s', (_name, text, rows) => {
   for (const size of [1, 2, 3, 1000]) expect(scan(text, ',', size).rows).toHaveLength(rows);

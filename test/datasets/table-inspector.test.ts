@@ -46,6 +46,7 @@ describe('dialects people have', () => {
     ['CR', rows(',', '\r'), {}],
     ['a byte order mark', bom + rows(','), { encoding: 'utf-8-sig' }],
     ['a byte order mark before a quote', `${bom}"a","b"\n1,2\n`, { encoding: 'utf-8-sig' }],
+    ['two byte order marks before a quote', `${bom}${bom}"a","b"\n1,2\n`, { encoding: 'utf-8-sig' }],
     ['UTF-8', 'straße,größe\n1,2\n', {}],
     ['Latin-1', Buffer.from('straße,größe\n1,2\n', 'latin1'), { encoding: 'latin-1' }],
     [
@@ -122,6 +123,11 @@ describe('refusals', () => {
     ['text without a line break', 'x'.repeat(3_000_000), 'TOO_MANY_COLUMNS'],
     ['a gzip cut short', gzipSync(rows(',', '\n', 5000)).subarray(0, -20), 'CORRUPT_GZIP'],
     ['a gzip with a broken middle', gzipSync(randomBytes(50_000)).fill(7, 20_000, 20_200), 'CORRUPT_GZIP'],
+    [
+      'a gzip that goes on behind zeros',
+      Buffer.concat([gzipSync('a,b\n1,2\n'), Buffer.alloc(9), gzipSync('3,4\n')]),
+      'CORRUPT_GZIP',
+    ],
     ['a web page', '<!DOCTYPE html>\n<html><body>Sign in</body></html>\n', 'NOT_A_TABLE'],
     ['a list of JSON objects', '[{"a": 1, "y": 2},\n {"a": 3, "y": 4}]\n', 'NOT_A_TABLE'],
     ['lines of JSON', '{"a": 1, "y": 2}\n{"a": 3, "y": 4}\n', 'NOT_A_TABLE'],

@@ -82,6 +82,14 @@ it('takes a file as large as the limit and refuses one a byte larger, leaving no
   expect(await blobsOf(api.rig)).toEqual(before);
 });
 
+it('sees the values of a target whatever ends its lines', async () => {
+  // The header ends as Windows has it, the rows as Unix and old Macs do.
+  const rows = Array.from({ length: 12 }, (_, i) => `${i},${i % 2}${i % 3 === 0 ? '\r' : '\n'}`);
+  const answer = await api.start(`a,y\r\n${rows.join('')}`, { targetColumn: 'y' });
+  expect(answer.__typename).toBe('StartTrainingSuccess');
+  expect(answer.job?.dataset.rowCount).toBe(12);
+});
+
 it('answers at once when the operation is refused before the file is read', async () => {
   const big = '1,2,no\n'.repeat(200_000);
   const invalid = await post(form({ operations: operations('mutation { nope }'), files: { 0: big } }));
@@ -150,6 +158,28 @@ it.each([
   const { status, body } = await post(form(parts));
   expect(status).toBe(400);
   expect(body.errors[0].extensions.code).toBe('BAD_MULTIPART_REQUEST');
+});
+
+const part = (name: string, value: string) =>
+  `--b\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
+const BROKEN_PART = '--b\r\ncontent-disposition\0\r\n\r\nx\r\n';
+
+it.each([
+  ['in a part that has no name', BROKEN_PART + BROKEN_PART, 'BAD_MULTIPART_REQUEST'],
+  ['in two places', part('map', '{}') + BROKEN_PART + BROKEN_PART, 'BAD_MULTIPART_REQUEST'],
+  [
+    'behind the map',
+    part('operations', operations()) + part('map', '{"0":["variables.input.file"]}') + BROKEN_PART,
+    'UPLOAD_INTERRUPTED',
+  ],
+])('outlives a request that is damaged %s, and says whose fault it is', async (_name, body, code) => {
+  const response = await fetch(api.url, {
+    method: 'POST',
+    headers: { 'content-type': 'multipart/form-data; boundary=b' },
+    body: `${body}--b--\r\n`,
+  });
+  const { data, errors } = await response.json();
+  expect(data?.startTraining.code ?? errors[0].extensions.code).toBe(code);
 });
 
 it('leaves nothing of an upload that the client cuts off, wherever it does', async () => {

@@ -61,12 +61,15 @@ def column_names(header: list[str]) -> list[str]:
     names: list[str] = []
     taken = {cell.strip() for cell in header}
     used: set[str] = set()
+    # Where the last one left off: thousands of columns of one name would try every number for each of them.
+    next_suffix: dict[str, int] = {}
     for position, cell in enumerate(header, start=1):
         name = base = cell.strip() or f"column_{position}"
-        suffix = 2
+        suffix = next_suffix.get(base, 2)
         while name in used or (name != cell.strip() and name in taken):
             name = f"{base}_{suffix}"
             suffix += 1
+        next_suffix[base] = suffix
         used.add(name)
         names.append(name)
     return names
