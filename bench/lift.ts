@@ -50,7 +50,7 @@ function model(seen: Seen): Beat {
 function idOf(seen: Seen, label: string): string {
   const told = seen.items.find((item) => item.kind === 'answer' && item.text.includes('"c0"'));
   const text = told?.kind === 'answer' ? told.text : '';
-  const id = new RegExp(`"id":"(c\\d+)","label":"${label}"`).exec(text)?.[1];
+  const id = new RegExp(`"label":"${label}","id":"(c\\d+)"`).exec(text)?.[1];
   if (id === undefined) throw new Error(`read_columns did not tell of ${label}: ${text.slice(0, 400)}`);
   return id;
 }
