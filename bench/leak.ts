@@ -2,8 +2,9 @@
  * `npm run bench:leak [CYCLES]`, as many again to warm up: clients that connect, subscribe, read and go, a third each in order, by cutting the socket, and by
  * cutting a stream of server-sent events. Heap, handles and subscriptions before and after; fails when something stays.
  */
-import { runCycles } from '../test/http/subscription-cycles.ts';
+
 import { printTable } from './server.ts';
+import { runCycles } from './subscription-cycles.ts';
 
 const [cycles = 1000] = process.argv.slice(2).map(Number);
 const started = performance.now();

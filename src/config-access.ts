@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { integer, list } from './config-values.ts';
 
 /** Who may come in, and how much of this server one owner may have: a part of the environment, see config.ts. */
 export const accessVariables = {
@@ -19,11 +20,11 @@ export const accessVariables = {
     .describe('Takes JWTs signed with this shared secret; 32 characters or more.'),
   AUTH_ISSUER: z.string().optional().describe('`iss` of the JWTs to take.'),
   AUTH_AUDIENCE: z.string().optional().describe('`aud` of the JWTs to take.'),
-  AUTH_ALGORITHMS: words('').describe(
+  AUTH_ALGORITHMS: list('').describe(
     'Comma-separated algorithms of the JWTs to take; default: HS256 with a secret, else RS256, PS256, ES256 and EdDSA.',
   ),
-  AUTH_TOKEN_TYPES: words('JWT,at+jwt').describe('Comma-separated header types (`typ`) of the JWTs to take.'),
-  AUTH_MAX_TOKEN_AGE_SECONDS: whole(1)
+  AUTH_TOKEN_TYPES: list('JWT,at+jwt').describe('Comma-separated header types (`typ`) of the JWTs to take.'),
+  AUTH_MAX_TOKEN_AGE_SECONDS: integer(1)
     .default(24 * 3600)
     .describe('Oldest JWT to take, by its `iat`, whatever its `exp`.'),
   AUTH_OWNER_CLAIM: z
@@ -38,24 +39,24 @@ export const accessVariables = {
     .enum(['none', 'read', 'train'])
     .default('train')
     .describe('Scope of a JWT that names none of these; `none`: refused.'),
-  RATE_LIMIT_PER_MINUTE: whole(1)
+  RATE_LIMIT_PER_MINUTE: integer(1)
     .optional()
     .describe(
       'Operations one owner may send in a minute; default: 600 with authentication, else any number.',
     ),
-  QUOTA_RUNNING_JOBS: whole(1)
+  QUOTA_RUNNING_JOBS: integer(1)
     .optional()
     .describe('Jobs of one owner that run at the same time; default: as many as run.'),
-  QUOTA_QUEUED_JOBS: whole(1)
+  QUOTA_QUEUED_JOBS: integer(1)
     .optional()
     .describe('Jobs of one owner that may wait; default: with authentication a quarter of MAX_QUEUED_JOBS.'),
-  QUOTA_UPLOAD_BYTES_PER_DAY: whole(1)
+  QUOTA_UPLOAD_BYTES_PER_DAY: integer(1)
     .optional()
     .describe('Bytes one owner may upload in a day (UTC); default: any number.'),
-  QUOTA_STORAGE_BYTES: whole(1)
+  QUOTA_STORAGE_BYTES: integer(1)
     .optional()
     .describe('Bytes of one owner kept here, tables and artifacts together; default: any number.'),
-  QUOTA_TIME_BUDGET_SECONDS_PER_DAY: whole(10)
+  QUOTA_TIME_BUDGET_SECONDS_PER_DAY: integer(10)
     .optional()
     .describe('Sum of the time budgets of the jobs one owner may start in a day (UTC); default: any number.'),
   PREVIOUS_SIGNING_SECRET: z
@@ -117,20 +118,4 @@ export function accessProblems(config: Access & { HOST: string }): string[] {
 
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
-}
-
-function whole(min: number) {
-  return z.coerce.number().int().min(min).max(Number.MAX_SAFE_INTEGER);
-}
-
-function words(preset: string) {
-  return z
-    .string()
-    .default(preset)
-    .transform((text) =>
-      text
-        .split(',')
-        .map((word) => word.trim())
-        .filter((word) => word !== ''),
-    );
 }

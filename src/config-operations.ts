@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { list } from './config-values.ts';
 import { WEBHOOK_SECRET_FORM } from './domain/webhooks.ts';
 
 /** What whoever runs a server may set: how long things are kept, how it is watched, whom it tells. */
@@ -37,15 +38,8 @@ export const operationsVariables = {
     .regex(WEBHOOK_SECRET_FORM, 'must be whsec_ and the base64 of 24 to 64 random bytes')
     .optional()
     .describe('Signs webhooks of jobs that bring no secret of their own: `whsec_` and base64.'),
-  WEBHOOK_PRIVATE_HOSTS: z
-    .string()
-    .default('')
-    .transform((text) =>
-      text
-        .split(',')
-        .map((part) => part.trim().toLowerCase())
-        .filter((part) => part !== ''),
-    )
+  WEBHOOK_PRIVATE_HOSTS: list()
+    .transform((hosts) => hosts.map((host) => host.toLowerCase()))
     .describe('Comma-separated hosts that webhooks may reach at private addresses, and over plain http.'),
 };
 

@@ -1,8 +1,9 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { accessProblems, accessVariables } from './config-access.ts';
+import { languageModelVariables } from './config-language-model.ts';
 import { isSecret, operationsVariables } from './config-operations.ts';
-import { integer, languageModelVariables } from './language-model-config.ts';
+import { integer, list } from './config-values.ts';
 
 /**
  * The environment as one validated, frozen value. Nothing else reads `process.env`; every mistake is reported at once.
@@ -93,18 +94,6 @@ const environment = z.object({
   ...accessVariables,
   ...operationsVariables,
 });
-
-function list() {
-  return z
-    .string()
-    .default('')
-    .transform((text) =>
-      text
-        .split(',')
-        .map((part) => part.trim())
-        .filter((part) => part !== ''),
-    );
-}
 
 export type Config = Readonly<z.output<typeof environment>>;
 

@@ -40,6 +40,12 @@ export async function openDaytonaRig(options: { python?: PythonEnvironment; rand
     dataDir: settings.dataDir,
     standIn,
     cloud: standIn.cloud,
+    /** The first sandbox there is; throws where there is none. */
+    soleSandbox() {
+      const [held] = [...standIn.cloud.sandboxes.values()];
+      if (held === undefined) throw new Error('there is no sandbox');
+      return held;
+    },
     faults: standIn.faults,
     /** What was logged. */
     said,

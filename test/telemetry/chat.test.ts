@@ -4,7 +4,7 @@ import { NoopTrace, withTrace } from '@openai/agents-core';
 import { afterEach, expect, it } from 'vitest';
 import { Wire } from '../../src/agents/mind/wire.ts';
 import { readConfig } from '../../src/config.ts';
-import { languageModelOptions } from '../../src/language-model-config.ts';
+import { languageModelOptions } from '../../src/config-language-model.ts';
 import { putTracer, type SpanStart } from '../../src/telemetry/spans.ts';
 
 let remove: () => void = () => undefined;

@@ -17,12 +17,6 @@ const CREATE = /^POST \/api\/sandbox$/;
 const FOLLOW = /processes follow/;
 const put = (sandbox: Awaited<ReturnType<DaytonaSandboxes['open']>>, content: string | Buffer) =>
   sandbox.put('work/file', Readable.from([content]));
-const soleSandbox = () => {
-  const [held] = [...rig.cloud.sandboxes.values()];
-  if (held === undefined) throw new Error('there is no sandbox');
-  return held;
-};
-
 describe('a key that is refused', () => {
   it('at boot is a coded error that says what to do', async () => {
     await expect(rig.connect({ apiKey: 'dtn_wrong' })).rejects.toMatchObject({
@@ -129,7 +123,7 @@ describe('making a sandbox', () => {
   it('with no room for a snapshot does without one', async () => {
     rig.cloud.quota.snapshots = 0;
     await put(await sandboxes.open('job'), 'built from the image');
-    expect(soleSandbox().dto).toMatchObject({ cpu: 2, memory: 4, disk: 8 });
+    expect(rig.soleSandbox().dto).toMatchObject({ cpu: 2, memory: 4, disk: 8 });
   });
 });
 
@@ -146,14 +140,14 @@ describe('a quota', () => {
   it('with room for less gets less', async () => {
     rig.cloud.quota.cpu = 1;
     await put(await sandboxes.open('job'), 'small');
-    expect(soleSandbox().dto).toMatchObject({ cpu: 1, memory: 2 });
+    expect(rig.soleSandbox().dto).toMatchObject({ cpu: 1, memory: 2 });
   });
 
   it('of a single sandbox is not waited for', async () => {
     rig.cloud.quota.cpuPerSandbox = 1;
     const patient = await rig.connect({ timing: { quota: 3_600_000 } });
     await put(await patient.open('job'), 'small');
-    expect(soleSandbox().dto.cpu).toBe(1);
+    expect(rig.soleSandbox().dto.cpu).toBe(1);
   });
 
   it('with room for nothing is a coded error that names the settings', async () => {
@@ -172,17 +166,17 @@ describe('a sandbox that dies while a command runs', () => {
     const sandbox = await sandboxes.open('job');
     const { process, line } = await startPython(sandbox, counting(100, 0.1));
     await line(2);
-    if (how === 'fail') await rig.cloud.fail(soleSandbox(), 'runner lost');
-    else await rig.cloud[how](soleSandbox());
+    if (how === 'fail') await rig.cloud.fail(rig.soleSandbox(), 'runner lost');
+    else await rig.cloud[how](rig.soleSandbox());
     expect(await process.exit).toEqual({ reason: 'lost', code: null, signal: null });
   });
 
   it('is started or made again by the next call, with the files it had', async () => {
     const sandbox = await sandboxes.open('job');
     await put(sandbox, 'kept on its disk');
-    await rig.cloud.stop(soleSandbox());
+    await rig.cloud.stop(rig.soleSandbox());
     expect(await text((await sandbox.get('work/file')).stream)).toBe('kept on its disk');
-    await rig.cloud.delete(soleSandbox());
+    await rig.cloud.delete(rig.soleSandbox());
     expect(await text((await sandbox.get('work/file')).stream)).toBe('kept on its disk');
     expect(rig.cloud.made).toBe(2);
   });
@@ -191,7 +185,7 @@ describe('a sandbox that dies while a command runs', () => {
     const hasty = await rig.connect({ timing: { patience: 50 } });
     const sandbox = await hasty.open('job');
     await put(sandbox, 'not forgotten');
-    await rig.cloud.delete(soleSandbox());
+    await rig.cloud.delete(rig.soleSandbox());
     rig.faults.add({ on: /saved restore/, fault: { kind: 'answer', status: 500 }, times: 20 });
     await expect(sandbox.get('work/file')).rejects.toMatchObject({ code: 'DAYTONA_UNAVAILABLE' });
     rig.faults.clear();
@@ -202,7 +196,7 @@ describe('a sandbox that dies while a command runs', () => {
     const sandbox = await sandboxes.open('job');
     const { process, line } = await startPython(sandbox, counting(100, 0.1));
     await line(1);
-    await soleSandbox().machine.stop();
+    await rig.soleSandbox().machine.stop();
     expect((await process.exit).reason).toBe('lost');
   });
 });

@@ -15,16 +15,10 @@ beforeEach(async () => {
 });
 afterEach(() => rig.remove());
 
-const soleSandbox = () => {
-  const [held] = [...rig.cloud.sandboxes.values()];
-  if (held === undefined) throw new Error('there is no sandbox');
-  return held;
-};
-
 describe('a sandbox', () => {
   it('is made without network, with labels and intervals by which it ends if we do not come back', async () => {
     await sandboxes.open('job');
-    expect(soleSandbox().dto).toMatchObject({
+    expect(rig.soleSandbox().dto).toMatchObject({
       labels: { app: 'sproutml', job: 'job', role: 'workbench' },
       networkBlockAll: true,
       public: false,
@@ -37,7 +31,7 @@ describe('a sandbox', () => {
     await sandboxes.open('job');
     await sandboxes.close();
     await rig.cloud.passMinutes(31);
-    expect(soleSandbox().dto.state).toBe('stopped');
+    expect(rig.soleSandbox().dto.state).toBe('stopped');
     await rig.cloud.passMinutes(121);
     expect(rig.cloud.sandboxes.size).toBe(0);
   });
@@ -50,14 +44,14 @@ describe('a sandbox', () => {
       const seen = rig.standIn.requests.length;
       await vi.waitFor(() => expect(rig.standIn.requests.slice(seen).join()).toContain('last-activity'));
     }
-    expect(soleSandbox().dto.state).toBe('started');
+    expect(rig.soleSandbox().dto.state).toBe('started');
   });
 
   it('that stopped by itself goes on where it was', async () => {
     const sandbox = await sandboxes.open('job');
     await sandbox.put('work/file', Readable.from(['still here']));
     await rig.cloud.passMinutes(31);
-    expect(soleSandbox().dto.state).toBe('stopped');
+    expect(rig.soleSandbox().dto.state).toBe('stopped');
     expect(await text((await sandbox.get('work/file')).stream)).toBe('still here');
     expect(rig.cloud.made).toBe(1);
   });
@@ -74,7 +68,7 @@ describe('a sandbox', () => {
     const keeping = await rig.connect({ keepMinutes: 60, timing: { orphan: 0 } });
     await keeping.open('job');
     await keeping.destroy('job', { keep: true });
-    expect(soleSandbox().dto).toMatchObject({ state: 'stopped', autoDeleteInterval: 60 });
+    expect(rig.soleSandbox().dto).toMatchObject({ state: 'stopped', autoDeleteInterval: 60 });
     await keeping.reap(async () => new Set());
     expect(rig.cloud.sandboxes.size).toBe(1);
     await rig.cloud.passMinutes(61);
@@ -134,7 +128,7 @@ describe('after a restart of the server', () => {
 describe('the bill of a job', () => {
   it('is cores and memory times the age of its sandboxes', async () => {
     await sandboxes.open('job');
-    soleSandbox().dto.createdAt = new Date(Date.now() - 100_000).toISOString();
+    rig.soleSandbox().dto.createdAt = new Date(Date.now() - 100_000).toISOString();
     const { cpuSeconds, memoryGibSeconds } = await sandboxes.billed('job');
     expect(cpuSeconds).toBeGreaterThanOrEqual(200);
     expect(memoryGibSeconds).toBeGreaterThanOrEqual(2 * cpuSeconds - 1);

@@ -2,9 +2,9 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { createClient } from 'graphql-ws';
 import WebSocket from 'ws';
-import { Metrics } from '../../src/telemetry/metrics.ts';
-import { pause } from '../jobs/rig.ts';
-import { openApi, table } from './api.ts';
+import { Metrics } from '../src/telemetry/metrics.ts';
+import { openApi, table } from '../test/http/api.ts';
+import { pause } from '../test/jobs/rig.ts';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;

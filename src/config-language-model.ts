@@ -1,12 +1,9 @@
 import { z } from 'zod';
 import type { LanguageModelOptions, Price, ReasoningEffort } from './agents/mind/options.ts';
+import { integer } from './config-values.ts';
 import { AGENTS, type AgentRole } from './domain/vocabulary.ts';
 
 /** The variables of the environment about the language model in the agents' seats, and what they come to. */
-
-export function integer(min: number, max = Number.MAX_SAFE_INTEGER) {
-  return z.coerce.number().int().min(min).max(max);
-}
 
 const REASONING_EFFORTS = [
   'none',

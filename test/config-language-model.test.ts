@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError, readConfig } from '../src/config.ts';
-import { languageModelOptions } from '../src/language-model-config.ts';
+import { languageModelOptions } from '../src/config-language-model.ts';
 
 const optionsOf = (variables: Record<string, string>) => languageModelOptions(readConfig(variables));
 const OPENAI_API_KEY = 'sk-0123456789';
