@@ -13,7 +13,7 @@ const SECONDS_PER_MILLION_CELLS: Readonly<Record<Family, number>> = {
   RANDOM_FOREST: 3,
   EXTRA_TREES: 2,
   KNN: 4,
-  MLP: 10,
+  MLP: 20,
   KERNEL: 12,
   CODE: 10,
   ENSEMBLE: 0.1,

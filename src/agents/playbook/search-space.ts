@@ -48,9 +48,9 @@ export const SEARCH_SPACES: Readonly<Partial<Record<Family, SearchSpace>>> = {
   RANDOM_FOREST: FOREST,
   EXTRA_TREES: FOREST,
   MLP: {
-    learning_rate: logFloat(0.0003, 0.01),
-    hidden: choice([64], [128, 64], [256, 128], [128, 128, 64]),
-    alpha: logFloat(1e-4, 0.5),
+    learning_rate: logFloat(0.0005, 0.01),
+    hidden: choice([64, 64, 64, 64], [108, 108, 108, 108], [256, 256], [256, 256, 256]),
+    dropout: float(0, 0.5),
   },
 };
 
