@@ -9,6 +9,7 @@ import numpy as np
 from . import workspace
 from .families import baseline
 from .families.fold import Fold, FoldModel
+from .inner_split import kept_whole
 from .sampling import first_look
 from .wire import ToolkitError, emit_log
 
@@ -96,7 +97,8 @@ def compact(
         notes.append(f"a first look: fitted on {base.most_rows:,} of each fold's {rows:,} training rows")
     X_train, y_train = train.X[fitted], train.y[fitted]
     X_valid, y_valid = train.X[held], train.y[held]
-    base = replace(base, groups=None if train.groups is None else train.groups[fitted], notes=notes)
+    whole = kept_whole(train)
+    base = replace(base, groups=None if whole is None else whole[fitted], notes=notes)
     if base.task == "REGRESSION":
         return replace(base, X_train=X_train, y_train=y_train, X_valid=X_valid, y_valid=y_valid), None
     present = np.unique(y_train)

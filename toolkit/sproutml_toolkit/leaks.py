@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from .inner_split import deal_inside
+from .inner_split import deal_inside, kept_whole
 from .metrics import score
 from .workspace import Table
 
@@ -43,9 +43,9 @@ def strengths(train: Table, names: list[str], task: str, n_classes: int, seed: i
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.permutation(len(train))[:_MOST_ROWS])
     X, y = train.X.iloc[rows], train.y[rows]
-    # By whole groups, where there are some: what names the group would tell its own rows' target.
-    groups = None if train.groups is None else train.groups[rows]
-    half = deal_inside(np.zeros(len(y)) if task == "REGRESSION" else y, groups, 2, rng) == 0
+    # By whole groups or stretches of time, where there are some: what names one would tell its own rows' target.
+    whole = kept_whole(train)
+    half = deal_inside(np.zeros(len(y)) if task == "REGRESSION" else y, None if whole is None else whole[rows], 2, rng) == 0
     return {name: _strength(X[name], y, half, task, n_classes) for name in names[:_MOST_COLUMNS]}
 
 

@@ -15,7 +15,7 @@ from scipy import stats
 
 from .families import family
 from .families.fold import Fold, FoldModel
-from .inner_split import deal_inside
+from .inner_split import deal_inside, kept_whole
 from .metrics import pinball_losses, quantile_of
 from .workspace import Table
 
@@ -72,7 +72,7 @@ def learning_curve(
         table.y = np.unique(table.y, return_inverse=True)[1]
     strata = folds if task == "REGRESSION" else table.y * (folds.max() + 1) + folds
     # More rows of a table of groups are rows of more groups.
-    in_first = deal_inside(strata, table.groups, 2, np.random.default_rng(seed)) == 0
+    in_first = deal_inside(strata, kept_whole(table), 2, np.random.default_rng(seed)) == 0
 
     deadline = time.monotonic() + seconds
     halves: list[float] = []
@@ -108,11 +108,11 @@ def _quick_loss(
     """The mean loss on the held rows of a booster fitted on the others; both (n,) masks."""
     booster = family("LIGHTGBM")
     classes = int(table.y.max()) + 1 if task != "REGRESSION" else 0
-    X, y = table.X[held], table.y[held]
+    X, y, whole = table.X[held], table.y[held], kept_whole(table)
     fold = Fold(
         X_train=table.X[fitted], y_train=table.y[fitted], X_valid=X, y_valid=y,
         task=task, metric=metric, n_classes=classes, features=features, seed=seed, threads=1,
-        groups=None if table.groups is None else table.groups[fitted],
+        groups=None if whole is None else whole[fitted],
     )  # fmt: skip
     encoder, estimator, _ = booster.fit(fold, booster.DEFAULTS | _QUICK)
     scores = FoldModel(encoder, estimator, classes or None, np.arange(classes) if classes else None).predict_scores(X)

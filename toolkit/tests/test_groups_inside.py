@@ -1,8 +1,10 @@
-"""Where rows come in groups, what is chosen or encoded inside a fold keeps them whole as well."""
+"""Where rows come in groups or in time, what is chosen or encoded inside a fold keeps groups or stretches of time whole as well."""
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from job_folder import JobFolder
 from sproutml_toolkit import leaks, workspace
 from sproutml_toolkit.families import family, kernel
@@ -10,7 +12,7 @@ from sproutml_toolkit.families.fold import Fold
 from sproutml_toolkit.families.logarithm import choose_logarithm
 from sproutml_toolkit.features import FeatureEncoder
 from sproutml_toolkit.generated import GeneratingEncoder
-from sproutml_toolkit.inner_split import deal_inside
+from sproutml_toolkit.inner_split import deal_inside, kept_whole
 from sproutml_toolkit.learning_curve import learning_curve
 from sproutml_toolkit.workspace import Table
 
@@ -154,3 +156,29 @@ def test_a_job_by_group_hands_its_groups_to_every_fit(job: JobFolder) -> None:
     with job.inside():
         assert workspace.load_train().groups is None
     assert np.isfinite(by_group)
+
+
+@given(st.lists(st.integers(0, 200), min_size=2, max_size=400))
+def test_stretches_of_time_follow_each_other_and_part_no_moment(times: list[int]) -> None:
+    moments = np.array(times)
+    whole = kept_whole(Table(pd.DataFrame(index=range(len(times))), moments * 0.0, np.arange(len(times)), None, moments))
+    assert whole is not None
+    assert all(len(set(whole[moments == moment])) == 1 for moment in times)
+    assert (np.diff(whole[np.argsort(moments, kind="stable")]) >= 0).all()
+    if len(set(times)) == len(times) >= 40:
+        assert np.bincount(whole).max() - np.bincount(whole).min() <= 1
+        assert len(set(whole)) == 20
+
+
+def test_rows_without_groups_or_time_are_each_their_own() -> None:
+    assert kept_whole(Table(pd.DataFrame(index=range(3)), np.zeros(3), np.arange(3))) is None
+
+
+def test_a_job_by_time_hands_stretches_of_it_to_every_fit(job: JobFolder) -> None:
+    """Marks name the hour by heart, and of other hours they say nothing: dealt by chance, they would seem worth learning."""
+    frame, y, hours = known_by_heart()
+    rows = [[f"{hours[i]}", *[f"{mark:.4f}" for mark in frame.iloc[i]], f"{y[i]:.4f}"] for i in range(ROWS)]
+    job.write_rows(["hour", *frame.columns, "y"], rows).ready("y", timeColumn="hour", ignoreColumns=["hour"])
+    by_time = job.train("time", "LINEAR")["parameters"]["alpha"]
+    by_chance = job.ready("y", timeColumn=None, ignoreColumns=["hour"]).train("chance", "LINEAR")["parameters"]["alpha"]
+    assert by_time > 3 * by_chance

@@ -33,7 +33,8 @@ class Fold:
     training has never seen are left out of X_valid; they are scored, but can't steer early stopping.
     exact: there are no validation rows: fit just the rounds or epochs that the parameters say.
     deadline: time.monotonic() at which to stop adding rounds, or None. say: progress within this fold, 0 to 1.
-    groups: (training rows,) the group of each, where rows are split by group: what is chosen or encoded inside keeps them whole.
+    groups: (training rows,) the group or stretch of time of each, where rows are split so: what is chosen or encoded inside keeps
+    them whole.
     pace: what the trial's folds agree on where time is short; one for all of them. most_rows: to train on in a first look,
     None otherwise.
     """
