@@ -69,6 +69,11 @@ describe('the portfolio', () => {
     const single = choosePortfolio({ ...small, trialsLeft: 1 }).flatMap(({ trials }) => trials);
     expect(single.map(({ name }) => name)).toEqual(['LightGBM', 'Baseline']);
     expect(families(choosePortfolio({ ...small, trialsLeft: 0 }))).toEqual(new Set(['BASELINE']));
+    const all = choosePortfolio(small).flatMap(({ trials }) => trials);
+    const firsts = all.filter(({ keepFree, family }) => keepFree === 0 && family !== 'BASELINE');
+    const asMany = choosePortfolio({ ...small, trialsLeft: firsts.length }).flatMap(({ trials }) => trials);
+    expect(asMany.every(({ keepFree }) => keepFree === 0)).toBe(true);
+    expect(firsts.length).toBeLessThan(all.length - 1);
   });
 });
 

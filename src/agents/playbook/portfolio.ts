@@ -32,7 +32,7 @@ const trial = (name: string, family: TrialRequest['family'], parameters: Paramet
   keepFree: 0,
 });
 
-/** One more configuration of a family or kind that has been tried. */
+/** One more configuration of a kind that is tried anyway. */
 const variant = (name: string, family: TrialRequest['family'], parameters: Parameters): TrialRequest => ({
   ...trial(name, family, parameters),
   keepFree: TUNERS_SHARE,
@@ -62,27 +62,24 @@ export function choosePortfolio(job: {
   const groups = [
     lightgbm(small, hurried),
     yardsticks(small, hurried),
-    ...(hurried ? [catboostInHurry] : [catboost, forests(small), smooth(small)]),
+    ...(hurried ? [catboostInHurry] : [catboost, forests, networks]),
     ...(job.metric === 'PINBALL' && !hurried ? [shiftedMeans] : []),
+    ...(hurried ? [] : [seconds(small)]),
   ];
   return job.trialsLeft === null ? groups : limitTrials(groups, job.trialsLeft);
 }
 
-/**
- * LightGBM's variants: AutoGluon's learned portfolio, but for the first two and for what a hurry asks for. Those with extra trees
- * take many rounds: on tables of more than 15,000 rows they cost three to seven times as much and score worse, so they come late.
- */
 function lightgbm(small: boolean, hurried: boolean): TrialGroup {
   const quick = small
     ? { learning_rate: 0.1, rounds: 150, num_leaves: 15 }
     : { learning_rate: 0.2, rounds: 50, num_leaves: 31 };
   return {
     group: 'LightGBM',
-    why: 'LightGBM: a quick one at once, so that a result always exists, then variants that have done well on many tables.',
+    why: 'LightGBM: a quick one at once, so that a result always exists, then slower and better ones.',
     together: false,
     trials: [
       { ...trial('LightGBM (quick)', 'LIGHTGBM', quick), quick: true },
-      ...(hurried ? hurriedLightgbm() : unhurriedLightgbm(small)),
+      ...(hurried ? hurriedLightgbm() : unhurriedLightgbm),
     ],
   };
 }
@@ -103,41 +100,18 @@ const hurriedLightgbm = (): TrialRequest[] => [
   }),
 ];
 
-function unhurriedLightgbm(small: boolean): TrialRequest[] {
-  const extraTrees = variant('LightGBM (39 leaves, extra trees)', 'LIGHTGBM', {
-    learning_rate: 0.018,
-    num_leaves: 39,
+const unhurriedLightgbm: TrialRequest[] = [
+  trial('LightGBM', 'LIGHTGBM', { learning_rate: 0.05 }),
+  // Its gain on the development tables: 21.8 for 22.9 on moneyball, 2.08 for 2.14 on abalone, 0.885 for 0.865 on titanic.
+  trial('LightGBM (generated columns)', 'LIGHTGBM', {
+    learning_rate: 0.019,
+    generate: true,
+    num_leaves: 64,
     extra_trees: true,
-    feature_fraction: 0.46,
-    min_data_in_leaf: 3,
-  });
-  const manyLeaves = variant('LightGBM (84 leaves)', 'LIGHTGBM', {
-    learning_rate: 0.011,
-    num_leaves: 84,
-    feature_fraction: 0.53,
-    min_data_in_leaf: 3,
-  });
-  return [
-    trial('LightGBM', 'LIGHTGBM', { learning_rate: 0.05 }),
-    // Its gain on the development tables: 21.8 for 22.9 on moneyball, 2.08 for 2.14 on abalone, 0.885 for 0.865 on titanic.
-    trial('LightGBM (generated columns)', 'LIGHTGBM', {
-      learning_rate: 0.019,
-      generate: true,
-      num_leaves: 64,
-      extra_trees: true,
-      feature_fraction: 0.55,
-      min_data_in_leaf: 28,
-    }),
-    ...(small ? [extraTrees, manyLeaves] : [manyLeaves, extraTrees]),
-    variant('LightGBM (8 leaves, generated columns)', 'LIGHTGBM', {
-      learning_rate: 0.02,
-      generate: true,
-      num_leaves: 8,
-      extra_trees: true,
-      feature_fraction: 0.42,
-    }),
-  ];
-}
+    feature_fraction: 0.55,
+    min_data_in_leaf: 28,
+  }),
+];
 
 /** The baseline, and what costs next to nothing on few rows: in line before the heavy families. */
 function yardsticks(small: boolean, hurried: boolean): TrialGroup {
@@ -159,55 +133,83 @@ function yardsticks(small: boolean, hurried: boolean): TrialGroup {
 const catboost: TrialGroup = {
   group: 'CatBoost',
   why: 'CatBoost with its defaults is the strongest single model on most tables.',
-  trials: [
-    trial('CatBoost', 'CATBOOST'),
-    variant('CatBoost (generated columns)', 'CATBOOST', { generate: true }),
-  ],
+  trials: [trial('CatBoost', 'CATBOOST')],
+  together: false,
+};
+
+const forests: TrialGroup = {
+  group: 'extra trees',
+  why: 'Forests err differently from boosted trees.',
+  trials: [trial('Extra trees', 'EXTRA_TREES')],
   together: false,
 };
 
 /**
- * A fully grown forest remembers rows that come again: log loss 0.79 for 0.85 on wine_quality_white (0.74 for 0.81 on sealed
- * rows); ensembles with it and extra trees leave the random forest out, so that one comes last.
+ * Networks are the best single models on tables of measured numbers: on vehicle's sealed rows an ensemble with one loses 0.31 of log
+ * loss for 0.37, on abalone its error is 2.146 for 2.154; credit_g's AUC is .809 for .805.
  */
-const forests = (small: boolean): TrialGroup => ({
-  group: 'forests',
-  why: 'Forests err differently from boosted trees.',
-  trials: [
-    trial('Extra trees', 'EXTRA_TREES'),
-    ...(small
-      ? [
-          variant('Extra trees (fully grown)', 'EXTRA_TREES', {
-            min_samples_leaf: 1,
-            bootstrap: false,
-            n_estimators: 300,
-          }),
-        ]
-      : []),
-    trial('Random forest', 'RANDOM_FOREST'),
-  ],
+const networks: TrialGroup = {
+  group: 'neural network',
+  why: 'Neural networks see smooth structure that trees cut into steps.',
+  trials: [trial('Neural network', 'MLP')],
   together: false,
-});
+};
 
 /**
- * Networks are the best single models on tables of measured numbers: on vehicle's sealed rows an ensemble with one loses 0.31 of log
- * loss for 0.37, on abalone 2.146 for 2.154; credit_g's AUC is .809 for .805. The kernel machine is cheap on few rows, and the best
- * on moneyball: 20.8 for 21.3. Elsewhere the ensemble leaves it out.
+ * Second configurations of kinds that are tried anyway, the cheap ones first. The boosters' are AutoGluon's learned portfolio; extra
+ * trees in LightGBM take many rounds: on tables of more than 15,000 rows they cost three to seven times as much and score worse.
  */
-const smooth = (small: boolean): TrialGroup => ({
-  group: 'neural network',
-  why: 'A neural network sees smooth structure that trees cut into steps.',
-  trials: [
-    trial('Neural network', 'MLP'),
-    ...(small ? [variant('Kernel machine', 'KERNEL', {})] : []),
-    variant('Neural network (narrow)', 'MLP', {
-      hidden: [64, 64, 64, 64, 64],
-      dropout: 0.1,
-      learning_rate: 0.005,
-    }),
-  ],
-  together: false,
-});
+function seconds(small: boolean): TrialGroup {
+  const extraTrees = variant('LightGBM (39 leaves, extra trees)', 'LIGHTGBM', {
+    learning_rate: 0.018,
+    num_leaves: 39,
+    extra_trees: true,
+    feature_fraction: 0.46,
+    min_data_in_leaf: 3,
+  });
+  const manyLeaves = variant('LightGBM (84 leaves)', 'LIGHTGBM', {
+    learning_rate: 0.011,
+    num_leaves: 84,
+    feature_fraction: 0.53,
+    min_data_in_leaf: 3,
+  });
+  const generatedCatboost = variant('CatBoost (generated columns)', 'CATBOOST', { generate: true });
+  return {
+    group: 'second ones of each kind',
+    why: 'Second configurations of each kind, as long as enough time stays for tuning what does best.',
+    together: true,
+    trials: [
+      ...(small ? cheapOnFewRows : []),
+      ...(small ? [generatedCatboost, extraTrees, manyLeaves] : [manyLeaves, generatedCatboost, extraTrees]),
+      variant('Neural network (narrow)', 'MLP', {
+        hidden: [64, 64, 64, 64, 64],
+        dropout: 0.1,
+        learning_rate: 0.005,
+      }),
+      variant('LightGBM (8 leaves, generated columns)', 'LIGHTGBM', {
+        learning_rate: 0.02,
+        generate: true,
+        num_leaves: 8,
+        extra_trees: true,
+        feature_fraction: 0.42,
+      }),
+      variant('Random forest', 'RANDOM_FOREST', {}),
+    ],
+  };
+}
+
+/**
+ * A fully grown forest remembers rows that come again: log loss 0.76 for 0.82 on wine_quality_white (0.74 for 0.81 on sealed rows).
+ * The kernel machine is the best single model on moneyball, 20.8 for 21.3 of the networks. Elsewhere ensembles leave both out.
+ */
+const cheapOnFewRows: readonly TrialRequest[] = [
+  variant('Extra trees (fully grown)', 'EXTRA_TREES', {
+    min_samples_leaf: 1,
+    bootstrap: false,
+    n_estimators: 100,
+  }),
+  variant('Kernel machine', 'KERNEL', {}),
+];
 
 /**
  * The mean, shifted to the quantile, is learnt from fewer rows than the quantile itself: on 1,500 rows of bike sharing an ensemble
@@ -233,29 +235,23 @@ const catboostInHurry: TrialGroup = {
 /** Fewer trials than this, and none is spent on the quick one. */
 const TRIALS_WORTH_A_QUICK_ONE = 4;
 
-/** The first trials of each group in turn, as long as there are any left; the baseline is free. */
+/** The first trials of each group in turn, second configurations last, as long as there are any left; the baseline is free. */
 function limitTrials(all: readonly TrialGroup[], limit: number): TrialGroup[] {
   const groups = all.map((group) => ({
     ...group,
     trials: group.trials.filter((each) => !each.quick || limit >= TRIALS_WORTH_A_QUICK_ONE),
   }));
   const rounds = Math.max(...groups.map(({ trials }) => trials.length));
-  const kept = new Set<TrialRequest>();
-  let left = limit;
-  for (let round = 0; round < rounds; round += 1) {
-    for (const { trials } of groups) {
-      const paid = trials.filter((each) => each.family !== ('BASELINE' satisfies Family));
-      const next = paid[round];
-      if (next && left > 0) {
-        kept.add(next);
-        left -= 1;
-      }
-    }
-  }
+  const inTurn = Array.from({ length: rounds }, (_, round) =>
+    groups.flatMap(({ trials }) => trials.filter(isPaid)[round] ?? []),
+  ).flat();
+  const kept = new Set(inTurn.toSorted((a, b) => a.keepFree - b.keepFree).slice(0, limit));
   return groups
     .map((group) => ({
       ...group,
-      trials: group.trials.filter((each) => each.family === 'BASELINE' || kept.has(each)),
+      trials: group.trials.filter((each) => !isPaid(each) || kept.has(each)),
     }))
     .filter(({ trials }) => trials.length > 0);
 }
+
+const isPaid = ({ family }: TrialRequest): boolean => family !== ('BASELINE' satisfies Family);

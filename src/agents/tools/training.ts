@@ -108,13 +108,14 @@ export const trainTrial = agentTool({
   },
 });
 
-/** Waits for a core; the two minds of a job take turns at them. */
-export function inTurn<R>({ team }: AgentContext, origin: Mind, work: () => Promise<R>): Promise<R> {
-  return team.slots.hold(async () => {
+/** Waits for a core: the two minds of a job take turns at them, and the agents of each. */
+export function inTurn<R>({ team, run }: AgentContext, origin: Mind, work: () => Promise<R>): Promise<R> {
+  const begin = async () => {
     // Time to start the toolkit, as after a restart, is none that the trial's own limits are made of.
     await team.toolkit.ready();
     return work();
-  }, origin);
+  };
+  return team.slots.hold(begin, origin, run);
 }
 
 /**
