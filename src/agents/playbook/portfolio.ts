@@ -206,7 +206,7 @@ const cheapOnFewRows: readonly TrialRequest[] = [
   variant('Extra trees (fully grown)', 'EXTRA_TREES', {
     min_samples_leaf: 1,
     bootstrap: false,
-    n_estimators: 100,
+    n_estimators: 150,
   }),
   variant('Kernel machine', 'KERNEL', {}),
 ];

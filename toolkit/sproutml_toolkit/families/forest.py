@@ -12,6 +12,7 @@ import numpy as np
 from ..features import FeatureEncoder, Matrix
 from .absolute import Aim, aim_of, quantiles
 from .fold import Fold
+from .slim_tree import SlimTree
 
 DEFAULTS: dict[str, Any] = {
     "n_estimators": 150,
@@ -28,16 +29,24 @@ _LEAF_BOUND_ROWS, _MOST_LEAVES = 30_000, 15_000
 
 
 class ForestEstimator:
-    """A scikit-learn forest. aim: what values are to be, of trees whose leaves hold a drawn value each; their mean without one.
+    """The trees of a forest. aim: what values are to be, of trees whose leaves hold a drawn value each; their mean without one.
 
     unanimous: whether leaves may hold one row each, so that all trees may agree on a class they cannot be sure of.
     """
 
-    def __init__(self, forest: Any, classification: bool, aim: Aim | None, unanimous: bool = False) -> None:
-        self.forest = forest
+    def __init__(self, trees: list[SlimTree], classification: bool, aim: Aim | None, unanimous: bool = False) -> None:
+        self.slim = trees
+        self.trees = [tree.tree() for tree in trees]
         self.classification = classification
         self.aim = aim
         self.unanimous = unanimous
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in vars(self).items() if key != "trees"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.trees = [tree.tree() for tree in self.slim]
 
     def predict_scores(self, matrix: Matrix) -> np.ndarray:
         if self.aim is not None:
@@ -46,10 +55,10 @@ class ForestEstimator:
             return np.concatenate([self._quantiles(part, self.aim) for part in parts])
         # The trees one after another: scikit-learn's own loop checks the input and starts threads for each call, which
         # for one row is fifteen times the work.
-        total = np.zeros((len(matrix.values), self.forest.n_classes_ if self.classification else 1))
-        for tree in self.forest.estimators_:
-            total += tree.tree_.predict(matrix.values)
-        trees = len(self.forest.estimators_)
+        total = np.zeros((len(matrix.values), self.slim[0].answers.shape[1]))
+        for tree in self.trees:
+            total += tree.predict(matrix.values)
+        trees = len(self.trees)
         if self.classification and self.unanimous:
             # One tree's vote is spread over all classes, so that no probability is exactly 0.
             return (total + 1.0 / total.shape[1]) / (trees + 1.0)
@@ -57,7 +66,7 @@ class ForestEstimator:
         return total if self.classification else total[:, 0]
 
     def _quantiles(self, values: np.ndarray, aim: Aim) -> np.ndarray:
-        drawn = np.concatenate([tree.tree_.predict(values) for tree in self.forest.estimators_], axis=1)
+        drawn = np.concatenate([tree.predict(values) for tree in self.trees], axis=1)
         return quantiles(drawn, aim.weights(drawn), aim.quantile)
 
 
@@ -90,7 +99,8 @@ def grow(fold: Fold, parameters: dict[str, Any], classifier: type, regressor: ty
         rng = np.random.default_rng(fold.seed)
         for tree in forest.estimators_:
             _draw_values(tree.tree_, train.values, fold.y_train, rng)
-    estimator = ForestEstimator(forest, fold.is_classification, aim, unanimous=effective["min_samples_leaf"] == 1)
+    trees = [SlimTree.of(tree.tree_, fold.is_classification) for tree in forest.estimators_]
+    estimator = ForestEstimator(trees, fold.is_classification, aim, unanimous=effective["min_samples_leaf"] == 1)
     return encoder, estimator, effective | {"n_estimators": forest.n_estimators}
 
 
