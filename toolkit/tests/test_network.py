@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from job_folder import JobFolder
+from sproutml_toolkit.families.boosting import GUARD_SLACK, Pace
 from sproutml_toolkit.families.mlp import MlpEstimator
 from sproutml_toolkit.families.network import Training, identity, softmax
 
@@ -119,6 +120,13 @@ def test_several_networks_are_better_than_one_and_fewer_where_time_is_short(mixe
     assert (one["parameters"]["networks"], several["parameters"]["networks"]) == (1, 4)
     assert several["score"] > one["score"]
     assert several["boundByTime"] is False
-    hurried = mixed.train("hurried", "MLP", params={"networks": 500, "epochs": 5}, timeLimitSeconds=4)
+    many = {"networks": 500, "epochs": 5}
+    hurried = mixed.train("hurried", "MLP", params=many, timeLimitSeconds=4)
     assert 1 <= hurried["parameters"]["networks"] < 500
     assert hurried["boundByTime"] is True
+
+
+@given(st.floats(1e-3, 1e3), st.floats(0, 1e3))
+def test_where_time_is_a_guard_rail_only_a_shortage_beyond_doubt_takes_networks_away(seconds: float, left: float) -> None:
+    assert Pace().is_short(seconds, left) == (seconds > left)
+    assert Pace(GUARD_SLACK).is_short(seconds, left) == (seconds > GUARD_SLACK * left)

@@ -66,10 +66,14 @@ class Pace:
         with self._lock:
             if self.rate is None:
                 self.affordable = int(max(seconds_left / max(seconds_per_round, 1e-6), 1))
-                is_short = journey / rate > self._slack * self.affordable
+                is_short = self.is_short(journey / rate, self.affordable)
                 self.rate = max(rate, min(journey / self.affordable, _HIGHEST_RATE)) if is_short else rate
                 self.bound |= self.rate > rate
             return self.rate
+
+    def is_short(self, needed: float, affordable: float) -> bool:
+        """Whether work that needs so many seconds or rounds is to be made smaller, for there are only so many."""
+        return needed > self._slack * affordable
 
     def cut(self, rounds: int) -> None:
         """The clock ended a fold after this many rounds."""

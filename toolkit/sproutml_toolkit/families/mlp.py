@@ -141,10 +141,13 @@ class _Team:
                 training.step(self._values[batch], self._targets[batch], self._learning_rate)
             if self._is_new:
                 self._is_new = False
-                affordable = self._fold.seconds_left / max(_LIKELY_EPOCHS * (time.monotonic() - started), 1e-6)
-                if affordable < len(self._trainings):
-                    self._fold.pace.bound = True
-                    del self._trainings[max(int(affordable), 1) :]
+                self._keep_affordable(_LIKELY_EPOCHS * (time.monotonic() - started))
+
+    def _keep_affordable(self, seconds_each: float) -> None:
+        left, pace = self._fold.seconds_left, self._fold.pace
+        if len(self._trainings) > 1 and pace.is_short(seconds_each * len(self._trainings), left):
+            pace.bound = True
+            del self._trainings[max(int(left / seconds_each), 1) :]
 
     def networks(self) -> list[Network]:
         """As they stand."""
