@@ -12,6 +12,8 @@ import type {
 export interface BoardTrial extends Omit<Trial, 'jobId' | 'createdAt'> {
   /** The first, deliberately short LightGBM: says little about what its family costs. */
   readonly isQuick: boolean;
+  /** The size of its model as a file, all members'. */
+  readonly modelBytes: number;
   /** Seconds from its start to its end, warm-up and all folds. */
   readonly wallSeconds: number;
   /** Seconds into the job when it ended. */

@@ -30,6 +30,8 @@ const WRAP_UP_SECONDS = 2.4;
 /** Tables are read twice more, and every row's prediction is written. */
 const WRAP_UP_ROWS_PER_SECOND = 100_000;
 const WRAP_UP_CELLS_PER_SECOND = 2_000_000;
+/** The model is read to be scored, to be explained and to be written, and its file is read, hashed and moved. */
+const WRAP_UP_MODEL_BYTES_PER_SECOND = 40_000_000;
 /** The last ensemble, before any has told what one costs. */
 const ENSEMBLE_ROWS_PER_SECOND = 40_000;
 /** How often the winner answers the sealed rows: to be scored, to be explained at least, to be timed. */
@@ -99,13 +101,21 @@ export class Budget {
     const { rows } = this.#board.size();
     const last = this.#board.trials.findLast(({ family }) => family === 'ENSEMBLE');
     const ensemble = last?.wallSeconds ?? rows / ENSEMBLE_ROWS_PER_SECOND;
-    return Math.min(this.total / 3, WRAP_UP_SECONDS + this.#ofTable() + ensemble + this.#sealed() + light);
+    const ending = WRAP_UP_SECONDS + this.#ofTable() + this.#ofModel() + ensemble + this.#sealed();
+    return Math.min(this.total / 3, ending + light);
   }
 
   /** Reading and writing what grows with the table. */
   #ofTable(): number {
     const { rows, features } = this.#board.size();
     return rows / WRAP_UP_ROWS_PER_SECOND + (rows * features) / WRAP_UP_CELLS_PER_SECOND;
+  }
+
+  /** Reading and writing the model: any, so the largest. */
+  #ofModel(): number {
+    return (
+      Math.max(0, ...this.#board.trials.map(({ modelBytes }) => modelBytes)) / WRAP_UP_MODEL_BYTES_PER_SECOND
+    );
   }
 
   /** What the sealed rows are for: a score, and the model explained on them. */

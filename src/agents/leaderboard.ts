@@ -23,6 +23,7 @@ interface FinishedTrial {
     foldScores: readonly (number | null)[];
     fitSeconds: number;
     predictMicrosPerRow: number | null;
+    modelBytes: number;
   };
 }
 
@@ -54,6 +55,7 @@ export function recordTrial(
   board.addTrial({
     ...trial,
     isQuick: finished.isQuick,
+    modelBytes: finished.result.modelBytes,
     wallSeconds: finished.seconds,
     at: finished.at,
     asked,

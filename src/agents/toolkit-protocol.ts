@@ -60,6 +60,7 @@ export const trainResult = z.object({
   parameters: z.record(z.string(), z.unknown()),
   notes: z.array(z.string()),
   boundByTime: z.boolean(),
+  modelBytes: z.int(),
 });
 
 export const ensembleResult = z.object({
@@ -69,6 +70,7 @@ export const ensembleResult = z.object({
   fitSeconds: finite,
   predictMicrosPerRow: finite.nullable(),
   weights: z.record(z.string(), finite),
+  modelBytes: z.int(),
 });
 
 export const layOutCodeResult = z.object({

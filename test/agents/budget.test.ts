@@ -16,6 +16,7 @@ const trial = (over: Partial<BoardTrial>): BoardTrial => ({
   parameters: {},
   isBaseline: false,
   isQuick: false,
+  modelBytes: 0,
   wallSeconds: 1,
   at: 1,
   asked: { delegation: 0, run: 'r', call: 0 },
@@ -49,6 +50,14 @@ describe('what is kept back for the end', () => {
 
   it('is less where no rows are sealed, for nothing is scored or explained on them', () => {
     expect(halfway(0).budget.reserve).toBeLessThan(halfway().budget.reserve - 3);
+  });
+
+  it('is more where a model is large', () => {
+    const { board, budget } = halfway();
+    board.addTrial(trial({}));
+    const small = budget.reserve;
+    board.addTrial(trial({ id: 'b', modelBytes: 100_000_000 }));
+    expect(budget.reserve).toBeGreaterThan(small + 2);
   });
 
   it('goes by what the last ensemble cost', () => {

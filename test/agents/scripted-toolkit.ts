@@ -123,6 +123,7 @@ export class ScriptedToolkit implements Toolkit {
           parameters: request.params,
           notes: [],
           boundByTime: false,
+          modelBytes: 1_000,
         };
       }
       case 'ensemble': {
@@ -134,6 +135,7 @@ export class ScriptedToolkit implements Toolkit {
           fitSeconds: 0.01,
           predictMicrosPerRow: 9,
           weights: Object.fromEntries(trialIds.map((id) => [id, 1 / trialIds.length])),
+          modelBytes: 1_000 * trialIds.length,
         };
       }
       case 'evaluate':

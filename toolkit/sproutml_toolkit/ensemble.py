@@ -87,7 +87,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     }
     workspace.save_trial(request["trialId"], workspace.Trial(result, oof, model))
     emit_progress(1.0, f"{len(weights)} of {len(trials)} trials chosen: {result['score']:.6g}")
-    return result
+    return result | {"modelBytes": sum(workspace.model_bytes(trial_id) for trial_id in weights)}
 
 
 def assemble(weights: dict[str, float]) -> tuple[np.ndarray, EnsembleModel, LabelRule | None]:

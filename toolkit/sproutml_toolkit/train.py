@@ -141,7 +141,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         "rule": rule.to_json() if rule else None,
     }
     workspace.save_trial(trial_id, workspace.Trial(result | {"request": request}, oof, model))
-    return result
+    return result | {"modelBytes": workspace.model_bytes(trial_id)}
 
 
 def parameters_of(name: str, given: dict[str, Any]) -> dict[str, Any]:

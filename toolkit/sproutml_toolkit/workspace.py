@@ -172,6 +172,11 @@ def save_trial(trial_id: str, trial: Trial) -> None:
     save_json(folder / "result.json", trial.result)
 
 
+def model_bytes(trial_id: str) -> int:
+    """The size of a finished trial's bagged fold models as a file."""
+    return (trial_folder(trial_id) / "models.pkl").stat().st_size
+
+
 def load_trial(trial_id: str) -> Trial:
     """Read a finished trial or ensemble."""
     return Trial(

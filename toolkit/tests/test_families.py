@@ -124,6 +124,8 @@ def test_an_ensemble_is_no_worse_than_its_best_member_on_the_rows_it_was_chosen_
     ensemble = mixed.ensemble("together", ["lightgbm", "linear", "baseline"])
     assert ensemble["score"] >= max(result["score"] for result in results)
     assert sum(ensemble["weights"].values()) == pytest.approx(1.0)
+    sizes = {result["trialId"]: result["modelBytes"] for result in results}
+    assert ensemble["modelBytes"] == sum(sizes[member] for member in ensemble["weights"]) > 0
     assert "baseline" not in ensemble["weights"]
     with mixed.inside():
         trial, train_rows = workspace.load_trial("together"), workspace.load_train()

@@ -100,7 +100,15 @@ function reportRequest({ team }: AgentContext, trialId: string, fastModel: FastM
       instructions: options.instructions,
     },
     trials: [...board.ranked(), ...board.trials.filter(({ isBaseline }) => isBaseline)].map(
-      ({ isQuick: _quick, wallSeconds: _wall, at: _at, asked: _asked, codes: _codes, ...trial }) => ({
+      ({
+        isQuick: _quick,
+        modelBytes: _bytes,
+        wallSeconds: _wall,
+        at: _at,
+        asked: _asked,
+        codes: _codes,
+        ...trial
+      }) => ({
         ...trial,
         isBest: trial.id === trialId,
       }),
