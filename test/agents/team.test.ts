@@ -160,7 +160,7 @@ describe('a job of the team', () => {
     expect(toolkit.mostAtOnce).toBe(3);
     const lanes = store.ofType('AgentStarted').filter((event) => event.parentRun === 'orchestrator/training');
     expect(lanes.map((event) => event.agentRun)).toEqual(
-      [1, 2, 3, 4, 5].map((n) => `orchestrator/training/${n}`),
+      [1, 2, 3, 4, 5, 6].map((n) => `orchestrator/training/${n}`),
     );
 
     const many = new ScriptedToolkit({ delay: ({ command }) => (command === 'train' ? 5 : 0) });
