@@ -54,6 +54,8 @@ export interface Team extends TeamContext {
   /** Ends the search and with it running trials: the soft stop, or the goal reached. */
   readonly searchSignal: AbortSignal;
   goalReached(): void;
+  /** A language model's: how many it is being asked for, and whether it is asked for no more. */
+  readonly turns: { underWay: number; over: boolean };
   /** Of a resumed run: `heard` is called with each finished step that is told again; `only`: no new one is begun. */
   readonly retelling?: { heard(): void; only: boolean };
   /** Ends every agent at once with this error. */

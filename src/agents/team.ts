@@ -51,6 +51,7 @@ export async function runTeam(
     slots: new Slots(context.trialsAtOnce ?? Math.max(1, Math.min(context.cpus, MAX_PARALLEL_TRIALS))),
     meter: new ProgressMeter(context.recorder, budget, board, context.job.progress),
     goalReached: () => goal.abort(),
+    turns: { underWay: 0, over: false },
     fail: (error) => fatal.abort(error),
   };
   const team: Team = {

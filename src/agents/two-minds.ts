@@ -23,6 +23,9 @@ const closer = orchestratorSeat('playbook', SHARE_IN_THE_END);
 const WATCH_MILLISECONDS = 200;
 /** A resumed exploration tells again what it had found; when nothing has come for so long, that is over. */
 const RETELLING_MILLISECONDS = 3_000;
+/** What the model has been asked when all trials are used is paid for: so long it is waited for, to be counted. */
+const LAST_TURNS_MILLISECONDS = 5_000;
+const TRIALS_USED = 'all trials were used';
 
 /**
  * A job that a language model leads, which it can only make better: the playbook opens it, trains its own portfolio beside the
@@ -81,13 +84,19 @@ async function explore(lead: AgentContext): Promise<string> {
   const end = (why: string) => over.abort(new ExplorationOver(why));
   // What an earlier attempt found is told again first, however late it is.
   let heardAt = team.job.attempt > 1 ? performance.now() : Number.NEGATIVE_INFINITY;
+  let restsSince: number | null = null;
+  const awaitsLastTurns = () => {
+    team.turns.over = true;
+    restsSince ??= performance.now();
+    return team.turns.underWay > 0 && performance.now() - restsSince < LAST_TURNS_MILLISECONDS;
+  };
   const watch = setInterval(() => {
     const quietMs = performance.now() - heardAt;
     if (before !== null) {
       if (quietMs > RETELLING_MILLISECONDS) end('it had ended before');
     } else if (quietMs > RETELLING_MILLISECONDS || team.job.attempt === 1) {
       const why = searchIsOver(team);
-      if (why !== null) end(why);
+      if (why !== null && !(why === TRIALS_USED && awaitsLastTurns())) end(why);
     }
   }, WATCH_MILLISECONDS);
   const exploring: Team = {
@@ -148,7 +157,7 @@ function searchIsOver({ searchSignal, budget, board, job, slots }: Team): string
   if (searchSignal.aborted) return 'the search was over';
   if (budget.searchLeft === 0) return 'the time for the search was used';
   const { maxTrials } = job.options;
-  return maxTrials !== null && board.trialsStarted >= maxTrials && slots.idle ? 'all trials were used' : null;
+  return maxTrials !== null && board.trialsStarted >= maxTrials && slots.idle ? TRIALS_USED : null;
 }
 
 /** Rejects with the signal's reason once it is aborted. */

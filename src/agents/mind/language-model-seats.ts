@@ -53,7 +53,7 @@ class JournaledSeat implements Model {
   }
 
   async getResponse(request: ModelRequest): Promise<ModelResponse> {
-    const { recorder, signal } = this.#table;
+    const { recorder, turns } = this.#table;
     const run = readRun(request);
     const key = keyOf(this.#role, run, request);
     const known = await recorder.finishedStep(key);
@@ -62,7 +62,17 @@ class JournaledSeat implements Model {
       this.#seats.recall(turn, run);
       return { usage: new Usage(), output: turn.output };
     }
-    if (await recorder.finishedStep(EXPLORED)) return silence(request.signal);
+    if (turns.over || (await recorder.finishedStep(EXPLORED))) return silence(request.signal);
+    turns.underWay += 1;
+    try {
+      return await this.#takeTurn(key, run, request);
+    } finally {
+      turns.underWay -= 1;
+    }
+  }
+
+  async #takeTurn(key: string, run: string, request: ModelRequest): Promise<ModelResponse> {
+    const { recorder, signal } = this.#table;
     const startedAt = performance.now();
     const turn = await this.#seats.take(this.#role, run, request);
     signal.throwIfAborted();
