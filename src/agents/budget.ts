@@ -111,7 +111,7 @@ export class Budget {
     return rows / WRAP_UP_ROWS_PER_SECOND + (rows * features) / WRAP_UP_CELLS_PER_SECOND;
   }
 
-  /** Reading and writing the model: any, so the largest. */
+  /** Reading and writing the model; the largest one, for it may win. */
   #ofModel(): number {
     return (
       Math.max(0, ...this.#board.trials.map(({ modelBytes }) => modelBytes)) / WRAP_UP_MODEL_BYTES_PER_SECOND

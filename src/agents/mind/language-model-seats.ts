@@ -62,7 +62,7 @@ class JournaledSeat implements Model {
       this.#seats.recall(turn, run);
       return { usage: new Usage(), output: turn.output };
     }
-    if (turns.over || (await recorder.finishedStep(EXPLORED))) return silence(request.signal);
+    if ((await recorder.finishedStep(EXPLORED)) || turns.over) return silence(request.signal);
     turns.underWay += 1;
     try {
       return await this.#takeTurn(key, run, request);

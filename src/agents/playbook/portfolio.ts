@@ -64,7 +64,7 @@ export function choosePortfolio(job: {
     yardsticks(small, hurried),
     ...(hurried ? [catboostInHurry] : [catboost, forests, networks]),
     ...(job.metric === 'PINBALL' && !hurried ? [shiftedMeans] : []),
-    ...(hurried ? [] : [seconds(small)]),
+    ...(hurried ? [] : [secondConfigurations(small)]),
   ];
   return job.trialsLeft === null ? groups : limitTrials(groups, job.trialsLeft);
 }
@@ -159,7 +159,7 @@ const networks: TrialGroup = {
  * Second configurations of kinds that are tried anyway, the cheap ones first. The boosters' are AutoGluon's learned portfolio; extra
  * trees in LightGBM take many rounds: on tables of more than 15,000 rows they cost three to seven times as much and score worse.
  */
-function seconds(small: boolean): TrialGroup {
+function secondConfigurations(small: boolean): TrialGroup {
   const extraTrees = variant('LightGBM (39 leaves, extra trees)', 'LIGHTGBM', {
     learning_rate: 0.018,
     num_leaves: 39,
