@@ -10,7 +10,7 @@ import type {
 
 /** A trial or ensemble on the leaderboard, with when and how long it ran. */
 export interface BoardTrial extends Omit<Trial, 'jobId' | 'createdAt'> {
-  /** The first, deliberately short LightGBM: says little about what its family costs. */
+  /** The first, deliberately short LightGBM, or one that learnt from a sample: says little about what its family costs. */
   readonly isQuick: boolean;
   /** The size of its model as a file, all members'. */
   readonly modelBytes: number;

@@ -24,6 +24,10 @@ const FIXED_SECONDS = 0.3;
 export const QUICK_ROWS = 100_000;
 /** How many quick trials take as long as one of its family with time enough, about. */
 const QUICKER = 4;
+/** Of its estimate, what a family that can stop early needs at least to be worth its start. */
+const LEAST_SHARE = 1 / 3;
+/** A booster learns more from all rows of a fold in a few hasty rounds than from fewer rows than this. */
+const LEAST_SAMPLE_ROWS = 50_000;
 
 /** What scores and report cost on two cores, however small the table. */
 const WRAP_UP_SECONDS = 2.4;
@@ -164,10 +168,28 @@ export class Budget {
     return Math.max(0, this.searchLeft - kept * (this.total - this.reserve));
   }
 
-  /** Whether a trial started now would end in time: a third of the estimate is enough where training can stop early. */
+  /** Whether a trial started now would end in time, on a sample of the rows if need be. */
   fits(family: Family, keepFree: number): boolean {
-    const needed = this.estimate(family) * (STOPPABLE.has(family) ? 1 / 3 : 1);
-    return this.leftFor(keepFree) > Math.max(FIXED_SECONDS, needed);
+    const sample = this.sampleRows(family, keepFree);
+    if (sample !== null) return sample >= LEAST_SAMPLE_ROWS;
+    return this.leftFor(keepFree) > Math.max(FIXED_SECONDS, this.#least(family));
+  }
+
+  /**
+   * Of a fold's training rows, as many as a trial started now has time to learn from; null: all of them. Only large tables are
+   * sampled, for families that stop early; and none where trials are counted, for it is the clock that says how many.
+   */
+  sampleRows(family: Family, keepFree: number): number | null {
+    const { rows, folds } = this.#board.size();
+    const inFold = rows * (1 - 1 / folds);
+    if (this.#maxTrials !== null || !STOPPABLE.has(family) || inFold <= QUICK_ROWS) return null;
+    const affordable = this.trialLimit(keepFree) / this.#least(family);
+    return affordable >= 1 ? null : Math.floor(inFold * affordable);
+  }
+
+  /** Seconds without which a trial is not worth its start. */
+  #least(family: Family): number {
+    return this.estimate(family) * (STOPPABLE.has(family) ? LEAST_SHARE : 1);
   }
 
   /** The time limit handed to a trial: what is left, but never so much that one configuration eats the search. */

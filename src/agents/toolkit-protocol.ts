@@ -60,6 +60,7 @@ export const trainResult = z.object({
   parameters: z.record(z.string(), z.unknown()),
   notes: z.array(z.string()),
   boundByTime: z.boolean(),
+  sampled: z.boolean(),
   modelBytes: z.int(),
 });
 

@@ -80,3 +80,37 @@ describe('what a trial is expected to cost', () => {
     expect(budget.estimate('LIGHTGBM')).toBe(7);
   });
 });
+
+/** A job of a minute, twenty seconds in, on so many rows and 40 features in three folds. */
+function onRows(trainRows: number, maxTrials: number | null = null): Budget {
+  const { board } = halfway();
+  if (board.split && board.plan) {
+    board.split = { ...board.split, trainRows, folds: 3 };
+    board.plan = { ...board.plan, estimates: { rows: trainRows, features: 40 } };
+  }
+  return new Budget(60, () => 20_000, board, 2, maxTrials);
+}
+
+describe('a table too large for the time', () => {
+  it('is sampled by as much as the time allows, for families that stop early', () => {
+    const rows = onRows(450_000).sampleRows('LIGHTGBM', 0);
+    expect(rows).toBeGreaterThan(50_000);
+    expect(rows).toBeLessThan(300_000);
+    expect(onRows(450_000).fits('LIGHTGBM', 0)).toBe(true);
+    expect(onRows(900_000).sampleRows('LIGHTGBM', 0)).toBeCloseTo(rows ?? 0, -4);
+  });
+
+  it('is left alone where the sample would be too small to tell anything, or the family cannot stop', () => {
+    expect(onRows(450_000).fits('CATBOOST', 0)).toBe(false);
+    expect(onRows(450_000).sampleRows('RANDOM_FOREST', 0)).toBeNull();
+    expect(onRows(450_000).fits('RANDOM_FOREST', 0)).toBe(false);
+  });
+
+  it('is never sampled where trials are counted, for the clock would say how many rows', () => {
+    expect(onRows(450_000, 10).sampleRows('LIGHTGBM', 0)).toBeNull();
+  });
+
+  it('is not sampled where it fits', () => {
+    expect(onRows(40_000).sampleRows('LIGHTGBM', 0)).toBeNull();
+  });
+});

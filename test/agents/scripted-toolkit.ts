@@ -123,6 +123,7 @@ export class ScriptedToolkit implements Toolkit {
           parameters: request.params,
           notes: [],
           boundByTime: false,
+          sampled: false,
           modelBytes: 1_000,
         };
       }

@@ -94,7 +94,7 @@ def compact(
     notes: list[str] = []
     if base.most_rows is not None and not everything and fitted.sum() > base.most_rows:
         rows, (fitted, held) = fitted.sum(), first_look(held, base.most_rows, base.seed)
-        notes.append(f"a first look: fitted on {base.most_rows:,} of each fold's {rows:,} training rows")
+        notes.append(f"for the time there was it learnt from {base.most_rows:,} of each fold's {rows:,} training rows")
     X_train, y_train = train.X[fitted], train.y[fitted]
     X_valid, y_valid = train.X[held], train.y[held]
     whole = kept_whole(train)

@@ -135,6 +135,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         "fitSeconds": round(fit_seconds, 3),
         "foldSeconds": round(float(np.mean([outcome.fit_seconds for outcome in outcomes])), 3),
         "boundByTime": base.pace.bound,
+        "sampled": any(len(train) - len(outcome.rows) > (base.most_rows or len(train)) for outcome in outcomes),
         "predictMicrosPerRow": round(sum(o.predict_seconds / len(o.rows) for o in outcomes) * 1e6, 2),
         "parameters": _effective(outcomes),
         "notes": sorted(notes),

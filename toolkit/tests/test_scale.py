@@ -148,9 +148,10 @@ def test_counted_text_and_other_text_have_columns_of_the_same_kind() -> None:
 
 def test_a_first_look_learns_from_fewer_rows_and_says_so(job: JobFolder) -> None:
     job.write_rows(["a", "y"], [[value, "pq"[int(value > 0)]] for value in RNG.normal(size=1_200).round(4)]).ready("y")
-    notes = job.train("t", "LIGHTGBM", params={"rounds": 5}, mostRows=300)["notes"]
-    assert any("300 of each fold's" in note for note in notes)
-    assert not job.train("u", "LIGHTGBM", params={"rounds": 5}, mostRows=100_000)["notes"]
+    sample = job.train("t", "LIGHTGBM", params={"rounds": 5}, mostRows=300)
+    assert sample["sampled"] and any("300 of each fold's" in note for note in sample["notes"])
+    whole = job.train("u", "LIGHTGBM", params={"rounds": 5}, mostRows=100_000)
+    assert not whole["sampled"] and not whole["notes"]
 
 
 def test_a_late_first_look_goes_on_with_fewer_rows() -> None:

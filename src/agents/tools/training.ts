@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { FAMILIES, type Family, type Mind } from '../../domain/vocabulary.ts';
 import { QUICK_ROWS } from '../budget.ts';
-import type { AgentContext } from '../context.ts';
+import type { AgentContext, Team } from '../context.ts';
 import { recordTrial, stableTrialId } from '../leaderboard.ts';
 import { originOf } from '../origin.ts';
 import { type StepError, step } from '../step.ts';
@@ -56,7 +56,7 @@ export const trainTrial = agentTool({
         const isFirst = trial.quick && board.best() === null;
         const timeLimitSeconds = isFirst ? budget.firstModelLimit : budget.trialLimit(trial.keepFree);
         const timeout = Math.min(timeLimitSeconds * 1.25 + 5, budget.searchLeft + budget.reserve / 2);
-        const threads = Math.max(1, Math.floor(team.cpus / team.slots.size));
+        const sampleRows = trial.quick ? QUICK_ROWS : budget.sampleRows(trial.family, trial.keepFree);
         const trained = await callToolkit(agent, io, {
           command: 'train',
           request: {
@@ -65,9 +65,9 @@ export const trainTrial = agentTool({
             params: parameters,
             timeLimitSeconds,
             timeIsGuard: team.job.options.maxTrials !== null,
-            threads,
+            threads: threadsOf(team),
             seed: team.seed,
-            mostRows: trial.quick ? QUICK_ROWS : null,
+            mostRows: sampleRows,
           },
           result: trainResult,
           label: trial.name,
@@ -92,7 +92,7 @@ export const trainTrial = agentTool({
           id: trialId,
           name: trial.name,
           family: trial.family,
-          isQuick: trial.quick,
+          isQuick: trial.quick || result.sampled,
           call: nth,
           origin,
           codes: [],
@@ -107,6 +107,10 @@ export const trainTrial = agentTool({
     });
   },
 });
+
+/** A trial's share of the cores: all of them where no other runs or waits. */
+export const threadsOf = ({ cpus, slots }: Team): number =>
+  slots.alone ? cpus : Math.max(1, Math.floor(cpus / slots.size));
 
 /** Waits for a core: the two minds of a job take turns at them, and the agents of each. */
 export function inTurn<R>({ team, run }: AgentContext, origin: Mind, work: () => Promise<R>): Promise<R> {
