@@ -34,8 +34,7 @@ _LONGER = 1.1
 def run(request: dict[str, Any]) -> dict[str, Any]:
     """Serve a `refit` request: see PROTOCOL.md."""
     limit, folds = float(request["timeLimitSeconds"]), workspace.load_folds()
-    count = len(np.unique(folds))
-    expected = {trial_id: _expected_seconds(trial_id, count) for trial_id in request["trialIds"]}
+    expected = {trial_id: _expected_seconds(trial_id, folds) for trial_id in request["trialIds"]}
     chosen = next((trial_id for trial_id, seconds in expected.items() if seconds <= limit), None)
     if chosen is None:
         least = min(expected.values(), default=0.0)
@@ -68,6 +67,8 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     return {"trialId": chosen, "seconds": seconds, "reason": None}
 
 
-def _expected_seconds(trial_id: str, folds: int) -> float:
-    """A fold's seconds for the rows of all folds."""
-    return workspace.load_result(trial_id)["foldSeconds"] * folds / max(folds - 1, 1)
+def _expected_seconds(trial_id: str, folds: np.ndarray) -> float:
+    """A fold's seconds, for all rows instead of those that it learnt from."""
+    result, count = workspace.load_result(trial_id), len(np.unique(folds))
+    in_fold = len(folds) * max(count - 1, 1) / count
+    return result["foldSeconds"] * len(folds) / min(in_fold, result["request"].get("mostRows") or in_fold)

@@ -83,6 +83,19 @@ def test_the_first_is_taken_that_fits_the_time_and_none_where_none_does(mixed: J
     assert "about 12.0 s" in result["reason"]  # three folds' rows took 9 s: four's take 12
 
 
+def test_more_rows_than_a_sample_had_are_expected_to_take_longer(mixed: JobFolder) -> None:
+    mixed.train("l", "LIGHTGBM", params=QUICK["LIGHTGBM"])
+    with mixed.inside():
+        file, folds = workspace.trial_folder("l") / "result.json", workspace.load_folds()
+        result = workspace.load_json(file)
+        in_fold = len(folds) * (len(np.unique(folds)) - 1) / len(np.unique(folds))
+        whole = refit._expected_seconds("l", folds)
+        assert whole == pytest.approx(result["foldSeconds"] * len(folds) / in_fold)
+        for most_rows, times in ((in_fold / 4, 4.0), (in_fold * 4, 1.0)):
+            workspace.save_json(file, result | {"request": result["request"] | {"mostRows": int(most_rows)}})
+            assert refit._expected_seconds("l", folds) == pytest.approx(times * whole, rel=0.02)
+
+
 def test_it_is_served_over_the_wire(mixed: JobFolder) -> None:
     mixed.train("w", "LINEAR")
     code, lines = over_the_wire(mixed.folder, "refit", {"trialIds": ["w"], "timeLimitSeconds": 9, "threads": 1, "seed": 1})
