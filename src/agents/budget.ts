@@ -1,8 +1,15 @@
 import type { Family } from '../domain/vocabulary.ts';
 import type { Blackboard } from './blackboard.ts';
 
-/** Families whose training can stop early and still give a usable model. */
-const STOPPABLE: ReadonlySet<Family> = new Set(['LIGHTGBM', 'CATBOOST', 'MLP']);
+/**
+ * Families whose training can stop early and still give a usable model, and the microseconds in which such a model answers a row on
+ * one core: however small the sample that it learnt from, it answers all rows.
+ */
+const STOPPABLE: ReadonlyMap<Family, number> = new Map([
+  ['LIGHTGBM', 6.5],
+  ['CATBOOST', 1.5],
+  ['MLP', 20],
+]);
 
 /** Seconds to cross-validate a family's defaults per million cells (rows x features) and fold, before any measure. */
 const SECONDS_PER_MILLION_CELLS: Readonly<Record<Family, number>> = {
@@ -21,7 +28,7 @@ const SECONDS_PER_MILLION_CELLS: Readonly<Record<Family, number>> = {
 /** What any trial costs, however small the table. */
 const FIXED_SECONDS = 0.3;
 /** A quick trial learns from so many rows of a fold at most: it is there to be first. */
-export const QUICK_ROWS = 100_000;
+const QUICK_ROWS = 100_000;
 /** How many quick trials take as long as one of its family with time enough, about. */
 const QUICKER = 4;
 /** Of its estimate, what a family that can stop early needs at least to be worth its start. */
@@ -36,8 +43,11 @@ const WRAP_UP_ROWS_PER_SECOND = 100_000;
 const WRAP_UP_CELLS_PER_SECOND = 2_000_000;
 /** The model is read to be scored, to be explained and to be written, and its file is read, hashed and moved. */
 const WRAP_UP_MODEL_BYTES_PER_SECOND = 40_000_000;
-/** The last ensemble, before any has told what one costs. */
+/** The last ensemble, before any has told what one costs: members are chosen by a part of many rows, scored on all. */
 const ENSEMBLE_ROWS_PER_SECOND = 40_000;
+const ENSEMBLE_CHOICE_SECONDS = 5;
+const ENSEMBLE_SCORED_ROWS_PER_SECOND = 500_000;
+const LEAST_ENSEMBLE_SECONDS = 15;
 /** How often the winner answers the sealed rows: to be scored, to be explained at least, to be timed. */
 const SEALED_ANSWERS = 2;
 /** A model's answer to a row, before any model has told. */
@@ -104,7 +114,8 @@ export class Budget {
     const light = Math.min(MOST_KEPT_FOR_REFIT, REFIT_SHARE * Math.max(0, this.total - SHORT_SECONDS));
     const { rows } = this.#board.size();
     const last = this.#board.trials.findLast(({ family }) => family === 'ENSEMBLE');
-    const ensemble = last?.wallSeconds ?? rows / ENSEMBLE_ROWS_PER_SECOND;
+    const chosen = ENSEMBLE_CHOICE_SECONDS + rows / ENSEMBLE_SCORED_ROWS_PER_SECOND;
+    const ensemble = last?.wallSeconds ?? Math.min(rows / ENSEMBLE_ROWS_PER_SECOND, chosen);
     const ending = WRAP_UP_SECONDS + this.#ofTable() + this.#ofModel() + ensemble + this.#sealed();
     return Math.min(this.total / 3, ending + light);
   }
@@ -183,8 +194,38 @@ export class Budget {
     const { rows, folds } = this.#board.size();
     const inFold = rows * (1 - 1 / folds);
     if (this.#maxTrials !== null || !STOPPABLE.has(family) || inFold <= QUICK_ROWS) return null;
-    const affordable = this.trialLimit(keepFree) / this.#least(family);
-    return affordable >= 1 ? null : Math.floor(inFold * affordable);
+    const least = this.#least(family);
+    if (this.trialLimit(keepFree) >= least) return null;
+    return Math.floor((inFold * this.#sampleLimit(family, keepFree)) / least);
+  }
+
+  /** As trialLimit, for a trial that learns from a sample and then answers all rows. */
+  #sampleLimit(family: Family, keepFree: number): number {
+    const answering = (this.#board.size().rows * (STOPPABLE.get(family) ?? 0)) / 1e6;
+    return Math.max(0, this.trialLimit(keepFree) - answering);
+  }
+
+  /**
+   * What a trial started now is given: rows of a fold at most (null: all), seconds to learn in, and those after which it is given up.
+   * Boosters stop by themselves at the limit; the grace is for finishing the fold and for those that can't.
+   */
+  allowance(
+    { family, quick, keepFree }: { family: Family; quick: boolean; keepFree: number },
+    isFirst: boolean,
+  ): { mostRows: number | null; limitSeconds: number; timeoutSeconds: number } {
+    if (isFirst) {
+      const limitSeconds = Math.max(this.trialLimit(0), this.left * FIRST_MODEL_SHARE);
+      // Even the first model is given up in the end, for what is left is needed to make a result of another.
+      const timeoutSeconds = Math.max(limitSeconds * 1.25 + 5, this.left * (1 - LEFT_AFTER_FIRST_MODEL));
+      return { mostRows: QUICK_ROWS, limitSeconds, timeoutSeconds };
+    }
+    const limit = this.trialLimit(keepFree);
+    const mostRows = quick ? QUICK_ROWS : this.sampleRows(family, keepFree);
+    return {
+      mostRows,
+      limitSeconds: quick || mostRows === null ? limit : this.#sampleLimit(family, keepFree),
+      timeoutSeconds: Math.min(limit * 1.25 + 5, this.searchLeft + this.reserve / 2),
+    };
   }
 
   /** Seconds without which a trial is not worth its start. */
@@ -199,14 +240,9 @@ export class Budget {
     return Math.max(1, Math.min(this.leftFor(keepFree), Math.max(share, 5)));
   }
 
-  /** The time for the model without which there is no result: part of what is kept back, too. */
-  get firstModelLimit(): number {
-    return Math.max(this.trialLimit(0), this.left * FIRST_MODEL_SHARE);
-  }
-
-  /** After so long even the first model is given up, for what is left is needed to make a result of another. */
-  get firstModelTimeout(): number {
-    return Math.max(this.firstModelLimit * 1.25 + 5, this.left * (1 - LEFT_AFTER_FIRST_MODEL));
+  /** Limit for an ensemble: one that is not ready then costs the job its end, and there is a best model without it. */
+  get ensembleSeconds(): number {
+    return Math.max(LEAST_ENSEMBLE_SECONDS, Math.min(this.wrapUpSeconds(), this.left));
   }
 
   /** Limit for the work that turns the best so far into a result; it is granted even past the deadline. */

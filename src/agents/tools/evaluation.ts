@@ -41,7 +41,7 @@ function ensembleOf(agent: AgentContext, callId: string, nth: number, trialIds: 
         request: { trialId, trialIds, rounds: ENSEMBLE_ROUNDS },
         result: ensembleResult,
         label,
-        timeoutSeconds: team.budget.wrapUpSeconds(),
+        timeoutSeconds: team.budget.ensembleSeconds,
       }),
     settle(result, end) {
       const weights = Object.values(result.weights).filter((weight) => weight > 0);

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { FAMILIES, type Family, type Mind } from '../../domain/vocabulary.ts';
-import { QUICK_ROWS } from '../budget.ts';
 import type { AgentContext, Team } from '../context.ts';
 import { recordTrial, stableTrialId } from '../leaderboard.ts';
 import { originOf } from '../origin.ts';
@@ -54,25 +53,22 @@ export const trainTrial = agentTool({
       },
       async run(io) {
         const isFirst = trial.quick && board.best() === null;
-        const timeLimitSeconds = isFirst ? budget.firstModelLimit : budget.trialLimit(trial.keepFree);
-        const timeout = Math.min(timeLimitSeconds * 1.25 + 5, budget.searchLeft + budget.reserve / 2);
-        const sampleRows = trial.quick ? QUICK_ROWS : budget.sampleRows(trial.family, trial.keepFree);
+        const { mostRows, limitSeconds, timeoutSeconds } = budget.allowance(trial, isFirst);
         const trained = await callToolkit(agent, io, {
           command: 'train',
           request: {
             trialId,
             family: trial.family,
             params: parameters,
-            timeLimitSeconds,
+            timeLimitSeconds: limitSeconds,
             timeIsGuard: team.job.options.maxTrials !== null,
             threads: threadsOf(team),
             seed: team.seed,
-            mostRows: sampleRows,
+            mostRows,
           },
           result: trainResult,
           label: trial.name,
-          // Boosters stop by themselves at the limit; the grace is for finishing the fold and for those that can't.
-          timeoutSeconds: isFirst ? budget.firstModelTimeout : timeout,
+          timeoutSeconds,
           // What every score is held against costs next to nothing: reaching the goal does not stop it.
           softSignal: trial.family === 'BASELINE' ? team.stopSignal : team.searchSignal,
           noRetry: true,
