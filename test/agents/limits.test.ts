@@ -96,6 +96,27 @@ describe('the end of the search', () => {
   });
 });
 
+it('a table too large for its time is learnt from a part of its rows, and one with counted trials never', async () => {
+  const rowsOf = async (maxTrials: number | null) => {
+    const toolkit = new ScriptedToolkit({ rows: 2_000_000, features: 40 });
+    const clocked = { secondsPerTrial: 100, timeBudgetSeconds: 1_800 };
+    await startClocked(toolkit, clocked, { maxTrials }).done;
+    const boosters = toolkit.calls.filter(
+      ({ command, request }) => command === 'train' && request.family === 'LIGHTGBM',
+    );
+    return boosters.slice(1).map(({ request }) => request.mostRows);
+  };
+  const sampled = await rowsOf(null);
+  expect(sampled.length).toBeGreaterThan(0);
+  for (const rows of sampled) {
+    expect(rows).toBeGreaterThan(50_000);
+    expect(rows).toBeLessThan(1_400_000);
+  }
+  const counted = await rowsOf(6);
+  expect(counted.length).toBeGreaterThan(0);
+  expect(new Set(counted)).toEqual(new Set([null]));
+});
+
 it('a tuning round for which no time is left is the last one', async () => {
   // Simple models take next to nothing, so there is always time for some model; but none of those can be tuned.
   const toolkit = new ScriptedToolkit({ rows: 2_000 });
@@ -117,6 +138,7 @@ function startClocked(
     secondsPerTrial: number | ((family: string) => number);
     timeBudgetSeconds: number;
   },
+  options: { maxTrials?: number | null } = {},
 ) {
   let seconds = 0;
   const elapsedMs = () => seconds * 1000;
@@ -135,7 +157,7 @@ function startClocked(
     },
   };
   return {
-    ...startTeam({ toolkit: clocked, elapsedMs, cpus: 1, options: { timeBudgetSeconds } }),
+    ...startTeam({ toolkit: clocked, elapsedMs, cpus: 1, options: { timeBudgetSeconds, ...options } }),
     elapsedMs,
   };
 }

@@ -12,6 +12,8 @@ export interface Call {
 
 export interface Script {
   rows?: number;
+  /** Columns that models learn from; default: 1. */
+  features?: number;
   metric?: 'ROC_AUC' | 'RMSE';
   /** Milliseconds a command takes. */
   delay?(call: Call): number;
@@ -109,7 +111,7 @@ export class ScriptedToolkit implements Toolkit {
           dropped: [],
           decisions: ['x is kept'],
           warnings: [{ code: 'LEAK_LIKELY', message: '"x" alone nearly gives "y" away', columns: ['x'] }],
-          estimates: { rows: rows * 0.8, features: 1 },
+          estimates: { rows: rows * 0.8, features: this.#script.features ?? 1 },
         };
       case 'train': {
         const score = this.#script.score?.({ command, request, timeoutMs: 0 }) ?? scoreOf(request);
@@ -123,7 +125,7 @@ export class ScriptedToolkit implements Toolkit {
           parameters: request.params,
           notes: [],
           boundByTime: false,
-          sampled: false,
+          sampled: typeof request.mostRows === 'number' && request.mostRows < rows * 0.7,
           modelBytes: 1_000,
         };
       }
