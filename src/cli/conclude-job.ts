@@ -51,6 +51,7 @@ export function summaryLines(job: JobOutcome, downloaded: Downloaded | null): Li
   }
   if (result) {
     const { metric, holdoutScore, holdoutInterval, validationScore, baselineScore, bestTrial } = result;
+    const { playbookScore, lift } = result;
     lines.push(fact('Model', `${bestTrial.name} (${bestTrial.family})`));
     if (holdoutScore !== null) {
       const interval = holdoutInterval
@@ -60,6 +61,12 @@ export function summaryLines(job: JobOutcome, downloaded: Downloaded | null): Li
     }
     lines.push(fact('Validation', `${metric} ${scoreText(validationScore)}`));
     lines.push(fact('Baseline', `${metric} ${scoreText(baselineScore)}`));
+    if (playbookScore !== null) {
+      const better = lift
+        ? `${scoreText(lift)} better with the language model`
+        : 'no better with the language model';
+      lines.push(fact('Playbook', `${metric} ${scoreText(playbookScore)} alone, ${better}`));
+    }
   }
   if (job.usage.modelCalls > 0) lines.push(fact('Model calls', usageText(job.usage)));
   if (downloaded) {

@@ -54,7 +54,7 @@ export const DOCUMENTS = {
       job(id: $id) {
         ...JobFields
         result {
-          metric validationScore holdoutScore holdoutInterval { low high } baselineScore summary
+          metric validationScore holdoutScore holdoutInterval { low high } baselineScore playbookScore lift summary
           bestTrial { id name family score fitSeconds }
         }
         failure { code message hint stage }

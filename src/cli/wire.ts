@@ -58,6 +58,8 @@ const jobOutcome = jobSnapshot.extend({
       holdoutScore: z.number().nullable(),
       holdoutInterval: z.object({ low: z.number(), high: z.number() }).nullable(),
       baselineScore: z.number(),
+      playbookScore: z.number().nullable(),
+      lift: z.number().nullable(),
       summary: z.string(),
       bestTrial: trial,
     })
