@@ -34,7 +34,7 @@ try {
     for (const budget of values.budgets?.split(',').map(Number) ?? table.budgets) {
       rows.push([
         table.name,
-        `${table.rows} x ${table.columns}`,
+        `${values.rows ?? table.rows} x ${table.columns}`,
         megabytes(bytes),
         ...(await measure(file, budget)),
       ]);

@@ -10,8 +10,8 @@ import type {
 
 /** A trial or ensemble on the leaderboard, with when and how long it ran. */
 export interface BoardTrial extends Omit<Trial, 'jobId' | 'createdAt'> {
-  /** The first, deliberately short LightGBM, or one that learnt from a sample: says little about what its family costs. */
-  readonly isQuick: boolean;
+  /** Deliberately short, or learnt from a sample of the rows: says little about what its family costs. */
+  readonly isPartial: boolean;
   /** The size of its model as a file, all members'. */
   readonly modelBytes: number;
   /** Seconds from its start to its end, warm-up and all folds. */

@@ -47,7 +47,7 @@ const WRAP_UP_MODEL_BYTES_PER_SECOND = 40_000_000;
 const ENSEMBLE_ROWS_PER_SECOND = 40_000;
 const ENSEMBLE_CHOICE_SECONDS = 5;
 const ENSEMBLE_SCORED_ROWS_PER_SECOND = 500_000;
-const LEAST_ENSEMBLE_SECONDS = 15;
+const LEAST_ENSEMBLE_SECONDS = 5;
 /** How often the winner answers the sealed rows: to be scored, to be explained at least, to be timed. */
 const SEALED_ANSWERS = 2;
 /** A model's answer to a row, before any model has told. */
@@ -77,8 +77,9 @@ const LEFT_AFTER_FIRST_MODEL = 0.15;
 /**
  * The job's wall clock, and what may still be started on it. Seconds throughout.
  *
- * Where trials are counted (`maxTrials`), time is a guard rail alone: nothing is kept free for later trials and nothing but the
- * deadline itself refuses or cuts one, so that the same job comes out the same on a slower or busier machine.
+ * Where trials are counted (`maxTrials`), time is a guard rail alone: nothing is kept free for later trials, no rows are left out,
+ * and only what would not end before the deadline is refused or cut, so that the same job comes out the same on a slower or busier
+ * machine as long as that has the time.
  */
 export class Budget {
   readonly total: number;
@@ -161,10 +162,10 @@ export class Budget {
 
   /** Expected wall seconds of one trial: the dearest of its family so far, else by the quick one or the size of the table. */
   estimate(family: Family): number {
-    const quick = this.#board.trials.find(({ isQuick }) => isQuick);
+    const quick = this.#board.trials.find(({ isPartial }) => isPartial);
     // What agent-written code costs beside its family says nothing about the family.
     const seen = this.#board.trials.filter(
-      (trial) => trial.family === family && !trial.isQuick && trial.codes.length === 0,
+      (trial) => trial.family === family && !trial.isPartial && trial.codes.length === 0,
     );
     if (seen.length > 0) return Math.max(...seen.map((trial) => trial.wallSeconds));
     const { rows, features, folds } = this.#board.size();
@@ -179,9 +180,9 @@ export class Budget {
     return Math.max(0, this.searchLeft - kept * (this.total - this.reserve));
   }
 
-  /** Whether a trial started now would end in time, on a sample of the rows if need be. */
-  fits(family: Family, keepFree: number): boolean {
-    const sample = this.sampleRows(family, keepFree);
+  /** Whether a trial started now would end in time, on a sample of the rows if need be and `mayBeSampled`. */
+  fits(family: Family, keepFree: number, mayBeSampled = true): boolean {
+    const sample = mayBeSampled ? this.sampleRows(family, keepFree) : null;
     if (sample !== null) return sample >= LEAST_SAMPLE_ROWS;
     return this.leftFor(keepFree) > Math.max(FIXED_SECONDS, this.#least(family));
   }
@@ -242,7 +243,7 @@ export class Budget {
 
   /** Limit for an ensemble: one that is not ready then costs the job its end, and there is a best model without it. */
   get ensembleSeconds(): number {
-    return Math.max(LEAST_ENSEMBLE_SECONDS, Math.min(this.wrapUpSeconds(), this.left));
+    return Math.max(LEAST_ENSEMBLE_SECONDS, this.total / 4, Math.min(this.wrapUpSeconds(), this.left));
   }
 
   /** Limit for the work that turns the best so far into a result; it is granted even past the deadline. */

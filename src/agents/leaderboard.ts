@@ -10,7 +10,7 @@ interface FinishedTrial {
   id: string;
   name: string;
   family: Family;
-  isQuick: boolean;
+  isPartial: boolean;
   /** The number of the call that asked for it in its agent's run. */
   call: number;
   parameters: Readonly<Record<string, unknown>>;
@@ -54,8 +54,9 @@ export function recordTrial(
   const asked = { delegation: delegation ?? board.delegations, run, call: finished.call };
   board.addTrial({
     ...trial,
-    isQuick: finished.isQuick,
-    modelBytes: finished.result.modelBytes,
+    isPartial: finished.isPartial,
+    // A job begun under an earlier release has trials in its journal that do not say.
+    modelBytes: finished.result.modelBytes ?? 0,
     wallSeconds: finished.seconds,
     at: finished.at,
     asked,

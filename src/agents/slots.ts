@@ -17,12 +17,6 @@ export class Slots {
     return this.#free === this.size;
   }
 
-  /** Whether one is held and nobody waits: whoever asks holds it. */
-  get alone(): boolean {
-    const waiting = [...this.#lanes.values()].flatMap((lines) => [...lines.values()]);
-    return this.#free === this.size - 1 && waiting.every((queue) => queue.length === 0);
-  }
-
   /** Runs `work` as soon as a slot is free; the slot is given back whatever becomes of it. */
   async hold<T>(work: () => Promise<T>, lane = '', line = ''): Promise<T> {
     if (this.#free > 0) this.#free -= 1;

@@ -15,7 +15,7 @@ const trial = (over: Partial<BoardTrial>): BoardTrial => ({
   predictMicrosPerRow: 10,
   parameters: {},
   isBaseline: false,
-  isQuick: false,
+  isPartial: false,
   modelBytes: 0,
   wallSeconds: 1,
   at: 1,
@@ -72,7 +72,7 @@ describe('what a trial is expected to cost', () => {
   it('is by the table at first, then by the quick one, then by the dearest of its family', () => {
     const { board, budget } = halfway();
     const guess = budget.estimate('LIGHTGBM');
-    board.addTrial(trial({ isQuick: true, wallSeconds: 0.5 }));
+    board.addTrial(trial({ isPartial: true, wallSeconds: 0.5 }));
     expect(budget.estimate('LIGHTGBM')).toBeLessThan(guess);
     expect(budget.estimate('LIGHTGBM')).toBeGreaterThan(0.5);
     board.addTrial(trial({ id: 'b', wallSeconds: 7 }));
@@ -97,6 +97,7 @@ describe('a table too large for the time', () => {
     expect(rows).toBeGreaterThan(50_000);
     expect(rows).toBeLessThan(300_000);
     expect(onRows(450_000).fits('LIGHTGBM', 0)).toBe(true);
+    expect(onRows(450_000).fits('LIGHTGBM', 0, false)).toBe(false);
     const { mostRows, limitSeconds } = onRows(450_000).allowance(
       { family: 'LIGHTGBM', quick: false, keepFree: 0 },
       false,

@@ -57,16 +57,3 @@ it('what fails gives its slot back', async () => {
   await expect(slots.hold(() => Promise.reject(new Error('no')))).rejects.toThrow('no');
   expect(slots.idle).toBe(true);
 });
-
-it('the one who holds a slot is alone while nobody else holds one or waits', async () => {
-  const slots = new Slots(2);
-  expect(slots.alone).toBe(false);
-  const gate = Promise.withResolvers<void>();
-  const first = slots.hold(() => gate.promise, 'a');
-  expect(slots.alone).toBe(true);
-  const others = ['b', 'b'].map((lane) => slots.hold(() => gate.promise, lane));
-  expect(slots.alone).toBe(false);
-  gate.resolve();
-  await Promise.all([first, ...others]);
-  expect(await slots.hold(async () => slots.alone, 'c')).toBe(true);
-});

@@ -22,10 +22,10 @@ from .metrics import LABEL_METRICS, metric_of, score, utility
 from .sampling import evenly_spaced, target_order
 from .wire import ToolkitError, emit_progress
 
-# Microseconds that a metric takes per row and class: those that sort take longer. What one selection may take in all, and the cells
-# (rows times classes) that it has whatever it takes.
-_MICROS, _SORTING_MICROS, _SORTING = 0.02, 0.2, frozenset({"ROC_AUC", "PR_AUC"})
-_SELECTION_MICROS = 5e6
+_SORTING = frozenset({"ROC_AUC", "PR_AUC"})
+# Microseconds that a metric takes per row and class, about, and what all of a selection's scores may take.
+_MICROS, _SORTING_MICROS, _SELECTION_MICROS = 0.02, 0.2, 5e6
+# However many trials and classes: so many rows times classes, and so many rows, choose.
 _FEWEST_CELLS, _FEWEST_ROWS = 40_000, 2_000
 
 _NOTE = "members were chosen on the same out-of-fold rows as this score, which is therefore slightly optimistic"
@@ -110,7 +110,7 @@ def greedy_selection(oofs: list[np.ndarray], y: np.ndarray, metric: str, rounds:
     """(trials,) how often each was picked. Each round adds the trial that helps the mean most, repeats allowed; the
     selection is cut after the round that scored best, ties to the fewest members.
 
-    Of many rows a part decides, evenly spaced by target: as many as some five seconds allow.
+    Of many rows a part decides: as many as take some five seconds on one core.
     """
     rows = _deciding_rows(oofs, y, metric, rounds)
     if rows is not None:
@@ -135,7 +135,18 @@ def _deciding_rows(oofs: list[np.ndarray], y: np.ndarray, metric: str, rounds: i
     # Of two classes one is sorted.
     micros = (_SORTING_MICROS if sorts else _MICROS) * (1 if sorts and classes == 2 else classes)
     most = int(max(_SELECTION_MICROS / (len(oofs) * rounds * micros), _FEWEST_CELLS / max(classes, 2), _FEWEST_ROWS))
-    return None if len(y) <= most else np.sort(target_order(y, 0)[evenly_spaced(len(y), most)])
+    if len(y) <= most:
+        return None
+    order = target_order(y, 0)
+    if not sorts:
+        return np.sort(order[evenly_spaced(len(y), most)])
+    # What is ranked is told by the rarer class: of each, half an equal part or its share, whichever is more.
+    counts = np.bincount(y)
+    shares = np.maximum(counts * (most / len(y)), np.minimum(counts, most / (2 * len(counts)))).astype(int)
+    ends = np.cumsum(counts)
+    return np.sort(
+        np.concatenate([order[end - count + evenly_spaced(count, share)] for end, count, share in zip(ends, counts, shares)])
+    )
 
 
 def _members(trial_ids: list[str]) -> dict[str, dict[str, Any]]:

@@ -10,7 +10,7 @@ from . import workspace
 from .families import baseline
 from .families.fold import Fold, FoldModel
 from .inner_split import kept_whole
-from .sampling import first_look
+from .sampling import sample_of_fold
 from .wire import ToolkitError, emit_log
 
 # A target this many of its own deviations from 0 has lost three of single precision's seven digits.
@@ -21,11 +21,12 @@ _SPREADS = (1e-3, 1e6)
 
 @dataclass
 class Fitted:
-    """A fit and the parameters it ended with."""
+    """A fit, the parameters it ended with, and how many rows it learnt from."""
 
     model: FoldModel
     parameters: dict[str, Any]
     notes: list[str]
+    rows: int
 
 
 def fit_part(
@@ -65,7 +66,7 @@ def fit_part(
         offset=offset,
         scale=scale,
     )
-    return Fitted(model, effective, fold.notes)
+    return Fitted(model, effective, fold.notes, len(fold.y_train))
 
 
 def _to_scale(fold: Fold) -> tuple[Fold, float, float]:
@@ -93,8 +94,9 @@ def compact(
     fitted = np.ones_like(held) if everything else ~held
     notes: list[str] = []
     if base.most_rows is not None and not everything and fitted.sum() > base.most_rows:
-        rows, (fitted, held) = fitted.sum(), first_look(held, base.most_rows, base.seed)
-        notes.append(f"for the time there was it learnt from {base.most_rows:,} of each fold's {rows:,} training rows")
+        classes = None if base.task == "REGRESSION" else train.y
+        rows, (fitted, held) = fitted.sum(), sample_of_fold(held, base.most_rows, base.seed, classes)
+        notes.append(f"for want of time it learnt from {fitted.sum():,} of a fold's {rows:,} training rows")
     X_train, y_train = train.X[fitted], train.y[fitted]
     X_valid, y_valid = train.X[held], train.y[held]
     whole = kept_whole(train)

@@ -96,7 +96,12 @@ if __name__ == "__main__":
 ''')
 
 
-_OF_PROFILE = ("ignoreColumns", "keepColumns", "groupColumn", "timeColumn", "task", "metric", "quantile", "seed")
+# The time a job has decides how many rows of a very large table are drawn.
+_OF_PROFILE = (
+    "ignoreColumns", "keepColumns", "groupColumn", "timeColumn", "task", "metric", "quantile", "seed", "timeBudgetSeconds",
+)  # fmt: skip
+#: What of a `train` request is left out of the script where it says nothing.
+_WHERE_SAID = ("mostRows", "timeIsGuard")
 
 
 def pipeline_code(trial_id: str, job_name: str) -> str:
@@ -143,7 +148,7 @@ def _request(result: dict[str, Any]) -> dict[str, Any]:
         "params": asked.get("params") or {},
         "seed": asked.get("seed") or 0,
         "threads": asked.get("threads") or 1,
-    }
+    } | {key: asked[key] for key in _WHERE_SAID if asked.get(key)}
 
 
 def _names(members: dict[str, dict[str, Any]]) -> dict[str, str]:

@@ -33,15 +33,15 @@ _LONGER = 1.1
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
     """Serve a `refit` request: see PROTOCOL.md."""
-    limit, folds = float(request["timeLimitSeconds"]), workspace.load_folds()
-    expected = {trial_id: _expected_seconds(trial_id, folds) for trial_id in request["trialIds"]}
+    limit, train = float(request["timeLimitSeconds"]), workspace.load_train()
+    expected = {trial_id: _expected_seconds(trial_id, len(train)) for trial_id in request["trialIds"]}
     chosen = next((trial_id for trial_id, seconds in expected.items() if seconds <= limit), None)
     if chosen is None:
         least = min(expected.values(), default=0.0)
         return {"trialId": None, "seconds": 0.0, "reason": f"it would take about {least:.1f} s, more than is left for it"}
 
     trial, profile = workspace.load_result(chosen), workspace.load_profile()
-    train, classes = workspace.load_train(), profile["classes"]
+    classes = profile["classes"]
     texts.recall(train.X)
     found = trial["parameters"]
     longer = {key: round(_LONGER * found[key]) for key in ("rounds", "epochs") if key in found}
@@ -67,8 +67,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     return {"trialId": chosen, "seconds": seconds, "reason": None}
 
 
-def _expected_seconds(trial_id: str, folds: np.ndarray) -> float:
-    """A fold's seconds, for all rows instead of those that it learnt from."""
-    result, count = workspace.load_result(trial_id), len(np.unique(folds))
-    in_fold = len(folds) * max(count - 1, 1) / count
-    return result["foldSeconds"] * len(folds) / min(in_fold, result["request"].get("mostRows") or in_fold)
+def _expected_seconds(trial_id: str, rows: int) -> float:
+    """A fold's seconds, for all `rows` instead of those that it learnt from."""
+    result = workspace.load_result(trial_id)
+    return result["foldSeconds"] * rows / max(result["foldRows"], 1)

@@ -3,6 +3,7 @@
 import numpy as np
 
 _FEWEST_ROWS = 2_000
+_FEWEST_OF_CLASS = 20
 
 
 def target_order(y: np.ndarray, seed: int) -> np.ndarray:
@@ -22,11 +23,20 @@ def fewer_rows(most: int, rows: int, took: float, left: float) -> int:
     return most if took <= left else min(learnt, max(int(learnt * left / took), _FEWEST_ROWS))
 
 
-def first_look(held: np.ndarray, most: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def sample_of_fold(
+    held: np.ndarray, most: int, seed: int, classes: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """(n,) masks of `most` rows of those not held, by chance, and of evenly spaced held ones, about a quarter as many at most:
-    enough to see when to stop."""
+    enough to see when to stop.
+
+    classes: (n,) class numbers; of each 20 rows at least are among those that are fitted, or all that there are.
+    """
     fitted, watched = np.zeros_like(held), np.zeros_like(held)
-    fitted[np.random.default_rng(seed).permutation(np.flatnonzero(~held))[:most]] = True
+    order = np.random.default_rng(seed).permutation(np.flatnonzero(~held))
+    fitted[order[:most]] = True
+    if classes is not None:
+        for label in np.unique(classes):
+            fitted[order[classes[order] == label][:_FEWEST_OF_CLASS]] = True
     rows = np.flatnonzero(held)
     watched[rows[:: max(-(-4 * len(rows) // most), 1)]] = True
     return fitted, watched

@@ -64,6 +64,7 @@ class _FoldOutcome:
     notes: list[str]
     fit_seconds: float
     predict_seconds: float
+    learnt_rows: int
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
@@ -89,7 +90,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     )  # fmt: skip
     started = time.monotonic()
     if is_pipeline:
-        outcomes = _of_pipeline(coded)
+        outcomes = _of_pipeline(coded, len(train))
     else:
         outcomes = _cross_validate(module, parameters, train, folds, base, limit, bool(request.get("timeIsGuard")), coded)
     fit_seconds = time.monotonic() - started
@@ -135,7 +136,8 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         "fitSeconds": round(fit_seconds, 3),
         "foldSeconds": round(float(np.mean([outcome.fit_seconds for outcome in outcomes])), 3),
         "boundByTime": base.pace.bound,
-        "sampled": any(len(train) - len(outcome.rows) > (base.most_rows or len(train)) for outcome in outcomes),
+        "foldRows": round(float(np.mean([outcome.learnt_rows for outcome in outcomes]))),
+        "sampled": any(outcome.learnt_rows < len(train) - len(outcome.rows) for outcome in outcomes),
         "predictMicrosPerRow": round(sum(o.predict_seconds / len(o.rows) for o in outcomes) * 1e6, 2),
         "parameters": _effective(outcomes),
         "notes": sorted(notes),
@@ -218,10 +220,13 @@ def _check_pace(module: Any, limit: float | None, elapsed: float, done: int, fol
         )
 
 
-def _of_pipeline(coded: CodedTrial) -> list[_FoldOutcome]:
-    """What the code's own models answered for the rows their folds held out."""
+def _of_pipeline(coded: CodedTrial, rows: int) -> list[_FoldOutcome]:
+    """What the code's own models answered for the rows their folds held out, of so many training rows."""
     return [
-        _FoldOutcome(number, part.rows, PipelineFold(coded.code, number), part.made, {}, [], part.fit_seconds, part.answer_seconds)
+        _FoldOutcome(
+            number, part.rows, PipelineFold(coded.code, number), part.made, {}, [], part.fit_seconds, part.answer_seconds,
+            rows - len(part.rows),
+        )  # fmt: skip
         for number, part in sorted(coded.parts.items())
     ]
 
@@ -240,7 +245,9 @@ def _fit_fold(
     scores = fitted.model.predict_scores(X_valid)
     finished = time.monotonic()
     model = CodedFold(coded.code, number, fitted.model) if coded is not None and coded.code.made else fitted.model
-    return _FoldOutcome(number, rows, model, scores, fitted.parameters, fitted.notes, ended - started, finished - ended)
+    return _FoldOutcome(
+        number, rows, model, scores, fitted.parameters, fitted.notes, ended - started, finished - ended, fitted.rows
+    )
 
 
 def _effective(outcomes: list[_FoldOutcome]) -> dict[str, Any]:

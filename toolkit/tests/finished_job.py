@@ -51,6 +51,15 @@ def houses() -> Path:
 
 
 @functools.cache
+def hurried() -> Path:
+    """A regression whose booster learnt from 90 rows of a fold."""
+    rng = np.random.default_rng(6)
+    width, height = rng.uniform(1, 9, 300), rng.uniform(1, 9, 300)
+    rows = zip(width.round(2), height.round(2), (width * height + rng.normal(0, 2, 300)).round(2), strict=True)
+    return _run("area", [["width", "height", "area"], *([str(cell) for cell in row] for row in rows)], most_rows=90)
+
+
+@functools.cache
 def unsealed() -> Path:
     """A regression with no sealed row."""
     rng = np.random.default_rng(2)
@@ -98,7 +107,9 @@ _REQUESTS: dict[Path, dict[str, Any]] = {}
 _KEPT: list[tempfile.TemporaryDirectory[str]] = []
 
 
-def _run(target: str, table: list[list[str]], holdout: float | None = None, **asked: Any) -> Path:
+def _run(
+    target: str, table: list[list[str]], holdout: float | None = None, most_rows: int | None = None, **asked: Any
+) -> Path:
     kept = tempfile.TemporaryDirectory()
     _KEPT.append(kept)
     folder = Path(kept.name)
@@ -117,7 +128,7 @@ def _run(target: str, table: list[list[str]], holdout: float | None = None, **as
         for trial_id, family in (("b", "BASELINE"), ("l", "LIGHTGBM"), ("k", "KNN")):
             params = {"rounds": 60, "feature_fraction": 0.5} if family == "LIGHTGBM" else {}
             request = {"trialId": trial_id, "family": family, "params": params, "timeLimitSeconds": 60, "threads": 2, "seed": SEED}
-            results.append(train.run(request))
+            results.append(train.run(request | {"mostRows": most_rows if family == "LIGHTGBM" else None}))
         results.append({"family": "ENSEMBLE", "parameters": {}, **ensemble.run({"trialId": "e", "trialIds": ["l", "k"], "rounds": 10})})
         evaluate.run({"trialId": "e", "holdout": True, "seed": SEED})
         _REQUESTS[folder] = _request(found, results)

@@ -36,12 +36,18 @@ def test_all_rows_choose_where_there_is_time() -> None:
 @pytest.mark.parametrize(("metric", "classes"), [("ROC_AUC", 2), ("ROC_AUC", 5), ("LOG_LOSS", 3), ("RMSE", 1)])
 def test_what_chooses_is_bounded_whatever_the_table(metric: str, classes: int) -> None:
     y = RNG.integers(0, max(classes, 2), 3_000_000)
-    y[:300] = 99  # a rare class
-    shape = (len(y), classes) if classes > 1 else len(y)
-    oof = np.broadcast_to(np.float32(0), shape)
-    rows = ensemble._deciding_rows([oof] * 4, y, metric, 40)
+    oof = np.broadcast_to(np.float32(0), (len(y), classes) if classes > 1 else len(y))
+    rows, fewer = (ensemble._deciding_rows([oof] * trials, y, metric, 40) for trials in (4, 8))
     assert rows is not None and len(rows) <= 2_000_000 and np.all(np.diff(rows) > 0)
-    # Each class has its share.
-    assert np.mean(y[rows] == 99) == pytest.approx(1e-4, rel=0.2)
-    half = ensemble._deciding_rows([oof] * 8, y, metric, 40)
-    assert half is not None and len(half) == pytest.approx(len(rows) / 2, abs=1)
+    assert fewer is not None and len(fewer) == pytest.approx(len(rows) / 2, abs=classes)
+    assert np.bincount(y[rows]) / len(rows) == pytest.approx(np.bincount(y) / len(y), abs=1e-3)
+
+
+@pytest.mark.parametrize("metric", ["ROC_AUC", "PR_AUC"])
+def test_all_of_a_rare_class_choose(metric: str) -> None:
+    y = (RNG.random(400_000) < 1e-4).astype(int)
+    oofs = [answers(y, noise) for noise in (3.0, 0.5)]
+    rows = ensemble._deciding_rows(oofs * 12, y, metric, 40)
+    assert rows is not None and len(rows) < 60_000
+    assert y[rows].sum() == y.sum() > 20
+    assert greedy_selection(oofs * 12, y, metric, 3)[1::2].sum() > 0

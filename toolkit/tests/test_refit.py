@@ -86,14 +86,12 @@ def test_the_first_is_taken_that_fits_the_time_and_none_where_none_does(mixed: J
 def test_more_rows_than_a_sample_had_are_expected_to_take_longer(mixed: JobFolder) -> None:
     mixed.train("l", "LIGHTGBM", params=QUICK["LIGHTGBM"])
     with mixed.inside():
-        file, folds = workspace.trial_folder("l") / "result.json", workspace.load_folds()
+        file, rows = workspace.trial_folder("l") / "result.json", len(workspace.load_train())
         result = workspace.load_json(file)
-        in_fold = len(folds) * (len(np.unique(folds)) - 1) / len(np.unique(folds))
-        whole = refit._expected_seconds("l", folds)
-        assert whole == pytest.approx(result["foldSeconds"] * len(folds) / in_fold)
-        for most_rows, times in ((in_fold / 4, 4.0), (in_fold * 4, 1.0)):
-            workspace.save_json(file, result | {"request": result["request"] | {"mostRows": int(most_rows)}})
-            assert refit._expected_seconds("l", folds) == pytest.approx(times * whole, rel=0.02)
+        whole = refit._expected_seconds("l", rows)
+        assert whole == pytest.approx(result["foldSeconds"] * rows / (rows * 3 / 4), rel=0.02)
+        workspace.save_json(file, result | {"foldRows": result["foldRows"] / 4})
+        assert refit._expected_seconds("l", rows) == pytest.approx(4 * whole)
 
 
 def test_it_is_served_over_the_wire(mixed: JobFolder) -> None:
@@ -149,10 +147,27 @@ def test_without_a_light_model_the_report_says_why(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("sampled", [True, False])
 def test_all_training_rows_of_a_sampled_table_are_not_called_all_rows(sampled: bool) -> None:
     warnings = [{"code": "ROWS_SAMPLED" if sampled else "FEW_ROWS", "message": "so", "columns": []}]
-    findings = SimpleNamespace(metric="RMSE", train=range(80), profile={"warnings": warnings})
+    findings = SimpleNamespace(metric="RMSE", train=range(80), profile={"warnings": warnings}, members=[])
     text = models.render(findings, [models.ModelFile(file, "LightGBM", 1.0, 10, 1.0) for file in ("model.pkl", "model-fast.pkl")])["text"]
     assert "fitted once on all 80 training rows" in text
     assert ("rows of those that were drawn:" in text) == sampled
+
+
+@pytest.mark.parametrize(
+    ("members", "said"),
+    [
+        ([{"sampled": True, "foldRows": 9_000}], "model.pkl learnt from 9,000 rows a fold and not from all"),
+        (
+            [{"sampled": True, "foldRows": 9_000}, {"sampled": False, "foldRows": 80_000}, {"sampled": True, "foldRows": 7_000}],
+            "2 of the 3 models in model.pkl learnt from 7,000 to 9,000 rows a fold",
+        ),
+        ([{"sampled": False, "foldRows": 80_000}], None),
+    ],
+)
+def test_models_that_learnt_from_a_part_of_the_rows_are_said_to(members: list[dict], said: str | None) -> None:
+    findings = SimpleNamespace(fast_reason="the clock ran out", members=members)
+    text = models.render(findings, [])["text"]
+    assert said in text if said else "learnt" not in text
 
 
 def test_what_is_adjusted_in_the_bag_is_adjusted_in_the_light_model(job: JobFolder) -> None:

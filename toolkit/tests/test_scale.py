@@ -149,9 +149,23 @@ def test_counted_text_and_other_text_have_columns_of_the_same_kind() -> None:
 def test_a_first_look_learns_from_fewer_rows_and_says_so(job: JobFolder) -> None:
     job.write_rows(["a", "y"], [[value, "pq"[int(value > 0)]] for value in RNG.normal(size=1_200).round(4)]).ready("y")
     sample = job.train("t", "LIGHTGBM", params={"rounds": 5}, mostRows=300)
-    assert sample["sampled"] and any("300 of each fold's" in note for note in sample["notes"])
+    assert sample["sampled"] and any("300 of a fold's" in note for note in sample["notes"])
     whole = job.train("u", "LIGHTGBM", params={"rounds": 5}, mostRows=100_000)
     assert not whole["sampled"] and not whole["notes"]
+
+
+def test_a_sample_of_a_fold_has_rows_of_every_class() -> None:
+    classes = np.zeros(50_000, dtype=int)
+    classes[100:130] = 1
+    classes[5_000:5_007] = 2
+    held = np.arange(50_000) % 2 == 0
+    fitted, watched = sampling.sample_of_fold(held, 500, seed=3, classes=classes)
+    assert not (fitted & held).any() and not (watched & ~held).any()
+    counts = np.bincount(classes[fitted])
+    assert counts.sum() <= 500 + 2 * 20
+    assert list(counts[1:]) == [15, 3]  # all that there are of those not held
+    plain = sampling.sample_of_fold(held, 500, seed=3)[0]
+    assert plain.sum() == 500 and not (plain & ~fitted).any()
 
 
 def test_a_late_first_look_goes_on_with_fewer_rows() -> None:

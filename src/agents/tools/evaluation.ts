@@ -50,7 +50,7 @@ function ensembleOf(agent: AgentContext, callId: string, nth: number, trialIds: 
         id: trialId,
         name: `Ensemble (${weights.length} of ${trialIds.length} models)`,
         family: 'ENSEMBLE',
-        isQuick: false,
+        isPartial: false,
         call: nth,
         ...ofMembers(team, Object.keys(result.weights)),
         parameters: { weights: result.weights, chosenAmong: trialIds },

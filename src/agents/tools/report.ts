@@ -101,7 +101,7 @@ function reportRequest({ team }: AgentContext, trialId: string, fastModel: FastM
     },
     trials: [...board.ranked(), ...board.trials.filter(({ isBaseline }) => isBaseline)].map(
       ({
-        isQuick: _quick,
+        isPartial: _partial,
         modelBytes: _bytes,
         wallSeconds: _wall,
         at: _at,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { FAMILIES, type Family, type Mind } from '../../domain/vocabulary.ts';
-import type { AgentContext, Team } from '../context.ts';
+import type { AgentContext } from '../context.ts';
 import { recordTrial, stableTrialId } from '../leaderboard.ts';
 import { originOf } from '../origin.ts';
 import { type StepError, step } from '../step.ts';
@@ -53,6 +53,7 @@ export const trainTrial = agentTool({
       },
       async run(io) {
         const isFirst = trial.quick && board.best() === null;
+        const threads = Math.max(1, Math.floor(team.cpus / team.slots.size));
         const { mostRows, limitSeconds, timeoutSeconds } = budget.allowance(trial, isFirst);
         const trained = await callToolkit(agent, io, {
           command: 'train',
@@ -62,7 +63,7 @@ export const trainTrial = agentTool({
             params: parameters,
             timeLimitSeconds: limitSeconds,
             timeIsGuard: team.job.options.maxTrials !== null,
-            threads: threadsOf(team),
+            threads,
             seed: team.seed,
             mostRows,
           },
@@ -73,6 +74,7 @@ export const trainTrial = agentTool({
           softSignal: trial.family === 'BASELINE' ? team.stopSignal : team.searchSignal,
           noRetry: true,
         });
+        for (const note of trained.notes) io.log('INFO', note);
         if (trained.boundByTime && team.job.options.maxTrials !== null) {
           io.log(
             'WARNING',
@@ -88,7 +90,7 @@ export const trainTrial = agentTool({
           id: trialId,
           name: trial.name,
           family: trial.family,
-          isQuick: trial.quick || result.sampled,
+          isPartial: trial.quick || result.sampled,
           call: nth,
           origin,
           codes: [],
@@ -103,10 +105,6 @@ export const trainTrial = agentTool({
     });
   },
 });
-
-/** A trial's share of the cores: all of them where no other runs or waits. */
-export const threadsOf = ({ cpus, slots }: Team): number =>
-  slots.alone ? cpus : Math.max(1, Math.floor(cpus / slots.size));
 
 /** Waits for a core: the two minds of a job take turns at them, and the agents of each. */
 export function inTurn<R>({ team, run }: AgentContext, origin: Mind, work: () => Promise<R>): Promise<R> {
@@ -137,7 +135,7 @@ const configuration = ({ family, quick }: TrialRequest, parameters: Parameters):
 /** The limits that hold whoever sits in the seat: stop, goal, number of trials, time. */
 export function refuse(
   { team }: AgentContext,
-  trial: { name: string; family: Family; quick: boolean; keepFree: number },
+  trial: { name: string; family: Family; quick: boolean; keepFree: number; mayBeSampled?: boolean },
 ): StepError | null {
   const { board, budget } = team;
   const { maxTrials, goalScore } = team.job.options;
@@ -151,7 +149,7 @@ export function refuse(
   // The first model is tried whatever the estimates say: something usable beats nothing.
   if (board.best() === null && trial.quick && budget.left > 0) return null;
   if (budget.searchLeft === 0) return no('TIME_USED', 'The time for training is used.');
-  if (!budget.fits(trial.family, trial.keepFree)) {
+  if (!budget.fits(trial.family, trial.keepFree, trial.mayBeSampled)) {
     const needed = budget.estimate(trial.family).toFixed(0);
     const left = budget.leftFor(trial.keepFree).toFixed(0);
     return no(

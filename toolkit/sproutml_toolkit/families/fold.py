@@ -35,8 +35,8 @@ class Fold:
     deadline: time.monotonic() at which to stop adding rounds, or None. say: progress within this fold, 0 to 1.
     groups: (training rows,) the group or stretch of time of each, where rows are split so: what is chosen or encoded inside keeps
     them whole.
-    pace: what the trial's folds agree on where time is short; one for all of them. most_rows: to train on in a first look,
-    None otherwise.
+    pace: what the trial's folds agree on where time is short; one for all of them. most_rows: where the fold is a
+    sample of the rows there are, as many as were asked for; None otherwise.
     """
 
     X_train: pd.DataFrame

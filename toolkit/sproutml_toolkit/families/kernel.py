@@ -22,6 +22,7 @@ from sklearn.linear_model import LogisticRegression
 
 from ..features import FeatureEncoder, Matrix
 from ..inner_split import deal_inside
+from ..sampling import sample_of_fold
 from .absolute import aim_of, fenced, linear_quantile
 from .fold import Fold
 from .logarithm import Logarithm, choose_logarithm
@@ -86,10 +87,11 @@ class KernelEstimator:
 def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[FeatureEncoder, KernelEstimator, dict[str, Any]]:
     """Choose width and penalty by leaving rows out, unless they are given, then fit on the whole training part."""
     encoder, train, _ = fold.encode("dense")
-    order = np.random.default_rng(fold.seed).permutation(len(train.values))
-    if len(order) > _MOST_ROWS:
-        fold.notes.append(f"it learns from {_MOST_ROWS:,} of the training rows")
-    rows = np.sort(order[:_MOST_ROWS])
+    rows = np.arange(len(train.values))
+    if len(rows) > _MOST_ROWS:
+        none = np.zeros(len(rows), dtype=bool)
+        rows = np.flatnonzero(sample_of_fold(none, _MOST_ROWS, fold.seed, fold.y_train if fold.is_classification else None)[0])
+        fold.notes.append(f"it learns from {len(rows):,} of the training rows")
     values, y = train.values[rows].astype(float), fold.y_train[rows]
     groups = None if fold.groups is None else fold.groups[rows]
     logarithm = choose_logarithm(values, replace(fold, y_train=y, groups=groups), parameters["logarithm"])

@@ -22,6 +22,7 @@ class Findings:
 
     trials: as in the request, best first. evaluation: as `evaluate` writes it. holdout_scores: (m, k) or (m,), or None with no
     sealed rows. oof: the winner's out-of-fold scores. weighed_oof, weighed_holdout: those by its rule for labels.
+    members: the results of the single models that the winner is made of.
     ideas: code that a language model wrote and what came of it. playbook_score: the best of the playbook's own, beside such a model.
     fast_trial_id: whose configuration the light model has; None where there is no such model, with the reason.
     """
@@ -45,6 +46,7 @@ class Findings:
     holdout_scores: np.ndarray | None
     weighed_holdout: np.ndarray | None
     model: FittedModel
+    members: list[dict[str, Any]]
     fast_trial_id: str | None
     fast_reason: str | None
     seed: int | None
@@ -109,6 +111,7 @@ def gather(request: dict[str, Any]) -> Findings:
         holdout_scores=holdout_scores,
         weighed_holdout=model.weighed(holdout_scores) if scored else None,
         model=model,
+        members=[workspace.load_result(member) for member in trial.result.get("weights") or [trial_id]],
         fast_trial_id=fast.get("trialId"),
         fast_reason=fast.get("reason"),
         seed=seed,

@@ -57,9 +57,10 @@ def save_models(findings: Findings, out: Path) -> list[ModelFile]:
 
 def render(findings: Findings, models: list[ModelFile]) -> dict[str, Any]:
     """What the page shows of them: rows of a table and a sentence."""
+    sampled = _learnt_from_samples(findings)
     if not models:
         why = f": {findings.fast_reason}" if findings.fast_reason else ""
-        return {"rows": [], "text": f"There is no light model beside this one{why}."}
+        return {"rows": [], "text": f"There is no light model beside this one{why}.{sampled}"}
     best, fast = models
     rows = [
         {
@@ -71,8 +72,8 @@ def render(findings: Findings, models: list[ModelFile]) -> dict[str, Any]:
         }
         for model in models
     ]
-    sampled = any(entry["code"] == "ROWS_SAMPLED" for entry in findings.profile["warnings"])
-    which = "training rows of those that were drawn" if sampled else "training rows"
+    drawn = any(entry["code"] == "ROWS_SAMPLED" for entry in findings.profile["warnings"])
+    which = "training rows of those that were drawn" if drawn else "training rows"
     text = (
         f"model-fast.pkl is {fast.trial} alone, fitted once on all {len(findings.train):,} {which}: "
         f"{_beside(best.bytes / fast.bytes, 'smaller', 'larger', 'as large')} and "
@@ -81,7 +82,17 @@ def render(findings: Findings, models: list[ModelFile]) -> dict[str, Any]:
     )
     if fast.holdout is not None:
         text += " Both were scored on the sealed rows, which chose neither."
-    return {"rows": rows, "text": text}
+    return {"rows": rows, "text": text + sampled}
+
+
+def _learnt_from_samples(findings: Findings) -> str:
+    """A sentence where models of the winner learnt from a part of the rows, for want of time; else nothing."""
+    rows = [member["foldRows"] for member in findings.members if member.get("sampled")]
+    if not rows:
+        return ""
+    who = "model.pkl" if len(findings.members) == 1 else f"{len(rows)} of the {len(findings.members)} models in model.pkl"
+    few = f"{min(rows):,}" if min(rows) == max(rows) else f"{min(rows):,} to {max(rows):,}"
+    return f" {who} learnt from {few} rows a fold and not from all, for want of time: a longer job would learn from more."
 
 
 def size_text(size: int) -> str:
