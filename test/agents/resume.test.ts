@@ -97,6 +97,28 @@ describe('a team that is killed and run again', () => {
     expect(toolkit.calls).toEqual([]);
   });
 
+  it('goes on from the journal of an earlier release, whose trials do not say what later ones do', async () => {
+    const store = new MemoryStore();
+    const first = startTeam({ toolkit: new ScriptedToolkit(), store, elapsedMs, dieAfter: 34 });
+    await expect(first.done).rejects.toThrow('the plug is pulled');
+    const trained = [...store.journal.values()].filter(({ tool }) => tool === 'train_trial');
+    expect(trained.length).toBeGreaterThan(0);
+    for (const { output } of trained) {
+      const { result } = (output as { answer: { result?: { modelBytes?: number; sampled?: boolean } } })
+        .answer;
+      delete result?.modelBytes;
+      delete result?.sampled;
+    }
+    const toolkit = new ScriptedToolkit();
+    await startTeam({ toolkit, store, elapsedMs }).done;
+    expect(store.result?.holdoutScore).toBe(0.88);
+    const limits = toolkit.calls
+      .filter(({ command }) => command === 'train')
+      .map(({ timeoutMs }) => timeoutMs);
+    expect(limits.length).toBeGreaterThan(0);
+    for (const limit of limits) expect(limit).toBeGreaterThan(0);
+  });
+
   it('reports a failure that was journaled without asking the toolkit again', async () => {
     const store = new MemoryStore();
     const fail = ({ command }: Call) =>
