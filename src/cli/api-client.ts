@@ -33,6 +33,7 @@ export interface TrainingRequest {
   quantile?: number;
   timeBudgetSeconds?: number;
   maxTrials?: number;
+  seed?: number;
   goalScore?: number;
   instructions?: string;
   maxCostUsd?: number;

@@ -66,6 +66,7 @@ function buildProgram(end: (code: ExitCode) => void): Command {
     .option('--quantile <share>', 'with PINBALL: the share of values to lie above; default: 0.5', number)
     .option('--time-budget <seconds>', 'how long to search', wholeNumber)
     .option('--max-trials <count>', 'how many configurations to try at most', wholeNumber)
+    .option('--seed <number>', 'what is left to chance is decided by it; default: 0', wholeNumber)
     .option('--goal <score>', 'stop once the validation score is as good as this', number)
     .option('--ignore <column...>', 'columns the models may not use')
     .option('--keep <column...>', 'columns to use though they look like row names or copies of others')

@@ -78,6 +78,8 @@ export interface JobOptions {
   timeColumn: string | null;
   /** Most US dollars a language model may cost; null: the server's own limit. */
   maxCostUsd: number | null;
+  /** Decides all that is left to chance: which rows are sealed and dealt where, what models draw. */
+  seed: number;
 }
 
 /** Options that jobs of earlier versions were stored without, and what that means. */
@@ -88,6 +90,7 @@ export const LATER_OPTIONS = {
   groupColumn: null,
   timeColumn: null,
   maxCostUsd: null,
+  seed: 0,
 } as const satisfies Partial<JobOptions>;
 
 export interface Interval {

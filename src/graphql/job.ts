@@ -79,6 +79,10 @@ builder.node(JobRef, {
       nullable: true,
       resolve: ({ options }) => options.maxTrials,
     }),
+    seed: t.int({
+      description: 'What is left to chance is decided by it.',
+      resolve: ({ options }) => options.seed,
+    }),
     goalScore: t.float({
       description: 'The score at which the job stops early.',
       nullable: true,

@@ -11,6 +11,8 @@ const DEFAULT_TIME_BUDGET_SECONDS = 600;
 const MIN_TIME_BUDGET_SECONDS = 10;
 const MAX_TRIALS = 10_000;
 const MAX_HOLDOUT_FRACTION = 0.5;
+/** Models of one job take seeds a little above it, and some libraries none beyond 2^31. */
+const MAX_SEED = 1_000_000_000;
 
 const SPLIT_COLUMNS = ['groupColumn', 'timeColumn'] as const;
 const MAX_NAME = 200;
@@ -59,6 +61,9 @@ export const StartTrainingInput = builder.inputType('StartTrainingInput', {
     maxTrials: t.int({
       description:
         'Most model configurations to try. Default: as many as time allows. With it, and time enough for them, the same table and input give the same leaderboard again.',
+    }),
+    seed: t.int({
+      description: `Decides what is left to chance: which rows are sealed and dealt to which fold, and what models draw. 0 to ${MAX_SEED}; default: 0. Another one tells how much of a score is luck.`,
     }),
     goalScore: t.float({ description: 'Stop early once the validation score reaches this.' }),
     instructions: t.string({ description: 'Anything the agents should know or heed, in plain words.' }),
@@ -119,6 +124,7 @@ export function checkOptions(input: TrainingOptions, config: Pick<Config, 'MAX_T
     config.MAX_TIME_BUDGET_SECONDS,
   );
   within('maxTrials', input.maxTrials, 1, MAX_TRIALS);
+  within('seed', input.seed, 0, MAX_SEED);
   notLonger('targetColumn', input.targetColumn, 10_000);
   notLonger('name', input.name, MAX_NAME);
   notLonger('instructions', input.instructions, MAX_INSTRUCTIONS);
@@ -208,6 +214,7 @@ export function toJobOptions(
     groupColumn: input.groupColumn ?? null,
     timeColumn: input.timeColumn ?? null,
     maxCostUsd: input.maxCostUsd ?? null,
+    seed: input.seed ?? 0,
   };
 }
 

@@ -57,8 +57,7 @@ export function createPipeline(parts: PipelineParts): RunJob {
             mind: job.mind,
             untrusted: openUntrustedPython(sandbox, { memoryBytes }),
             shareSamples,
-            // One seed for all jobs: the same table and options give the same leaderboard.
-            seed: 0,
+            seed: job.options.seed,
           },
           seats,
         );

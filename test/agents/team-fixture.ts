@@ -44,6 +44,7 @@ export function jobWith(options: Partial<JobOptions> = {}): Job {
       groupColumn: null,
       timeColumn: null,
       maxCostUsd: null,
+      seed: 0,
       ...options,
     },
     status: 'RUNNING',

@@ -182,10 +182,10 @@ describe('train', () => {
     });
     const start = ['train', csv, '--target', 'species', '--server', url];
     await run([...start, '--holdout-fraction', '0', '--group-column', 'year']);
-    await run([...start, '--time-column', 'year', '--keep', 'id', 'code']);
+    await run([...start, '--time-column', 'year', '--keep', 'id', 'code', '--seed', '7']);
     expect(inputs).toEqual([
       { file: null, targetColumn: 'species', holdoutFraction: 0, groupColumn: 'year' },
-      { file: null, targetColumn: 'species', keepColumns: ['id', 'code'], timeColumn: 'year' },
+      { file: null, targetColumn: 'species', keepColumns: ['id', 'code'], timeColumn: 'year', seed: 7 },
     ]);
   });
 

@@ -29,10 +29,27 @@ describe('a budget in trials', () => {
       await folder.remove();
     }
   });
+
+  it('comes out another way with another seed', { timeout: 180_000 }, async () => {
+    const folder = await temporaryFolder('seed');
+    try {
+      const [first, other] = [0, 1].map((seed) =>
+        filesOf(join(folder.path, `${seed}`), '1', false, { maxTrials: 1, seed }),
+      );
+      expect((await first)?.['predictions.csv']).not.toBe((await other)?.['predictions.csv']);
+    } finally {
+      await folder.remove();
+    }
+  });
 });
 
 /** Runs the job on a server that may use `cpus` cores, which is killed and started again after some trials if asked. */
-async function filesOf(dataDir: string, cpus: string, isKilled: boolean): Promise<Record<string, string>> {
+async function filesOf(
+  dataDir: string,
+  cpus: string,
+  isKilled: boolean,
+  options: { maxTrials: number; seed?: number } = { maxTrials: MAX_TRIALS },
+): Promise<Record<string, string>> {
   const environment = { SANDBOX_CPUS: cpus };
   let server = await startServerProcess({ dataDir, environment });
   try {
@@ -40,7 +57,7 @@ async function filesOf(dataDir: string, cpus: string, isKilled: boolean): Promis
     const id = await user.startJob(binaryTable(120), {
       targetColumn: 'label',
       timeBudgetSeconds: 900,
-      maxTrials: MAX_TRIALS,
+      ...options,
     });
     let after = 0;
     if (isKilled) {

@@ -79,6 +79,8 @@ describe('options', () => {
     [{ timeBudgetSeconds: -5 }, 'OPTION_OUT_OF_RANGE', 'timeBudgetSeconds'],
     [{ timeBudgetSeconds: 3601 }, 'OPTION_OUT_OF_RANGE', 'timeBudgetSeconds'],
     [{ maxTrials: 0 }, 'OPTION_OUT_OF_RANGE', 'maxTrials'],
+    [{ seed: -1 }, 'OPTION_OUT_OF_RANGE', 'seed'],
+    [{ seed: 1_000_000_001 }, 'OPTION_OUT_OF_RANGE', 'seed'],
     [{ metric: 'RMSE', task: 'BINARY' }, 'METRIC_MISMATCH', 'metric'],
     [{ metric: 'F1', task: 'MULTICLASS' }, 'METRIC_MISMATCH', 'metric'],
     [{ metric: 'ROC_AUC', goalScore: 1.2 }, 'OPTION_OUT_OF_RANGE', 'goalScore'],
@@ -142,6 +144,7 @@ describe('options', () => {
       metric: 'LOG_LOSS',
       timeBudgetSeconds: 60,
       maxTrials: 5,
+      seed: 7,
       goalScore: 0.1,
       instructions: 'be quick',
       ignoreColumns: ['a'],
@@ -151,7 +154,7 @@ describe('options', () => {
     });
     const { job } = await api.ask<{ job: unknown }>(
       `query ($id: ID!) { job(id: $id) {
-        name targetColumn task metric timeBudgetSeconds maxTrials goalScore instructions ignoreColumns keepColumns holdoutFraction groupColumn timeColumn mind sandbox } }`,
+        name targetColumn task metric timeBudgetSeconds maxTrials seed goalScore instructions ignoreColumns keepColumns holdoutFraction groupColumn timeColumn mind sandbox } }`,
       { id: answer.job?.id },
     );
     expect(job).toEqual({
@@ -161,6 +164,7 @@ describe('options', () => {
       metric: 'LOG_LOSS',
       timeBudgetSeconds: 60,
       maxTrials: 5,
+      seed: 7,
       goalScore: 0.1,
       instructions: 'be quick',
       ignoreColumns: ['a'],

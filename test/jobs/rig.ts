@@ -145,6 +145,7 @@ export const jobOptions = (changes: Partial<JobOptions> = {}): JobOptions => ({
   groupColumn: null,
   timeColumn: null,
   maxCostUsd: null,
+  seed: 0,
   ...changes,
 });
 

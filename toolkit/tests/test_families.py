@@ -100,6 +100,11 @@ def test_a_family_that_would_not_finish_in_time_is_stopped_after_its_first_fold(
     assert not Path(mixed.folder, "work/trials/slow").exists()
 
 
+@pytest.mark.parametrize("name", list(_MODULES))
+def test_a_family_takes_the_largest_seed_that_a_job_may_have(mixed: JobFolder, name: str) -> None:
+    assert 0.0 <= mixed.train("lucky", name, params=QUICK.get(name, {}), seed=1_000_000_000)["score"] <= 1.0
+
+
 @pytest.mark.parametrize("name", ["LIGHTGBM", "CATBOOST", "RANDOM_FOREST", "EXTRA_TREES", "MLP"])
 def test_a_family_that_stops_early_leaves_a_usable_model_at_its_deadline(mixed: JobFolder, name: str) -> None:
     result = mixed.train("hurried", name, timeLimitSeconds=0.0)

@@ -12,6 +12,7 @@ export interface TrainOptions {
   quantile?: number;
   timeBudget?: number;
   maxTrials?: number;
+  seed?: number;
   goal?: number;
   ignore?: readonly string[];
   keep?: readonly string[];
@@ -47,7 +48,7 @@ export async function train(file: string, options: TrainOptions): Promise<ExitCo
 function trainingRequest(options: TrainOptions): TrainingRequest {
   const { target, name, task, metric, timeBudget, maxTrials, goal, ignore, instructions, idempotencyKey } =
     options;
-  const { keep, quantile, holdoutFraction, groupColumn, timeColumn, maxCost } = options;
+  const { keep, quantile, holdoutFraction, groupColumn, timeColumn, maxCost, seed } = options;
   return {
     targetColumn: target,
     ...(name !== undefined && { name }),
@@ -56,6 +57,7 @@ function trainingRequest(options: TrainOptions): TrainingRequest {
     ...(quantile !== undefined && { quantile }),
     ...(timeBudget !== undefined && { timeBudgetSeconds: timeBudget }),
     ...(maxTrials !== undefined && { maxTrials }),
+    ...(seed !== undefined && { seed }),
     ...(goal !== undefined && { goalScore: goal }),
     ...(ignore !== undefined && { ignoreColumns: ignore }),
     ...(keep !== undefined && { keepColumns: keep }),
