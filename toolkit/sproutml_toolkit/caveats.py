@@ -88,8 +88,8 @@ def _against_holdout(evaluation: dict[str, Any]) -> dict[str, str] | None:
         )
     return _warning(
         "HOLDOUT_EASIER",
-        f"the sealed rows scored better ({sealed:.4g}) than validation ({validation:.4g}) beyond chance: "
-        "expect something between the two on new rows",
+        f"the sealed rows scored better ({sealed:.4g}) than validation ({validation:.4g}) beyond chance: they may be easier, and all "
+        "folds' models answer them together, but only one a row of validation: expect something between the two on new rows",
     )
 
 
