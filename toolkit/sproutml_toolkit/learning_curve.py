@@ -23,8 +23,9 @@ _QUICK = {"rounds": 60, "early_stopping_rounds": 8, "learning_rate": 0.15, "num_
 _FEWEST_FOLDS = 3
 _FEWEST_ROWS = 80
 _FEWEST_OF_CLASS = 16
-#: Tables so large that a fit takes the booster longer than a look at it should.
-_MOST_CELLS = 400_000
+#: Of larger tables a part is looked at: a fit of all would take the booster longer than a look should. Of a part of fewer rows than
+#: this nothing is said.
+_MOST_CELLS, _FEWEST_OF_PART = 400_000, 5_000
 #: A doubling that cuts the error by less is hardly worth it.
 _TRIFLE = 0.02
 _LEVEL = 0.90
@@ -58,14 +59,19 @@ def learning_curve(
 ) -> LearningCurve | None:
     """The comparison over as many folds as fit in `seconds`; None when rows are too few or three folds would take thrice that.
 
-    `train`, `folds` and `features` are the job's (see workspace). Rows of classes with fewer than 16 are left out.
+    `train`, `folds` and `features` are the job's (see workspace). Rows of classes with fewer than 16 are left out. Of a large table a
+    part is compared with its half, and only FLAT is told: what brings a part no gain brings all rows none, but not the other way round.
     """
-    rows = np.arange(len(train))
+    rows, most = np.arange(len(train)), _MOST_CELLS // max(len(features), 1)
+    is_part = len(rows) > most
+    if is_part:
+        rows = np.sort(np.random.default_rng(seed).permutation(rows)[:most])
     if task != "REGRESSION":
-        rows = np.flatnonzero(np.bincount(train.y)[train.y] >= _FEWEST_OF_CLASS)
+        labels = train.y[rows]
+        rows = rows[np.bincount(labels)[labels] >= _FEWEST_OF_CLASS]
         if len(np.unique(train.y[rows])) < 2:
             return None
-    if len(rows) < _FEWEST_ROWS or len(rows) * len(features) > _MOST_CELLS:
+    if len(rows) < (_FEWEST_OF_PART if is_part else _FEWEST_ROWS):
         return None
     table, folds = train.take(rows), folds[rows]
     if task != "REGRESSION":
@@ -94,7 +100,8 @@ def learning_curve(
         return None
     size = round(len(table) * (1 - 1 / len(np.unique(folds))))
     is_squared = task == "REGRESSION" and metric not in _LEARN_ABSOLUTE_ERROR and quantile_of(metric) is None
-    return _judged(np.array(halves), np.array(wholes), size, is_squared)
+    found = _judged(np.array(halves), np.array(wholes), size, is_squared)
+    return None if is_part and found is not None and found.verdict != "FLAT" else found
 
 
 def _lacks(part: np.ndarray, y: np.ndarray, task: str) -> bool:

@@ -172,6 +172,15 @@ def test_more_rows_are_not_called_helpful_where_all_that_is_left_is_noise() -> N
     assert found.verdict == "FLAT" and abs(found.cut) < 0.02
 
 
+def test_of_a_large_table_a_part_tells_that_more_rows_are_of_no_use_but_never_that_they_are() -> None:
+    rows = 150_000  # of three columns
+    flat = learning_curve(*table(rows, 1.0, hard=False), COLUMNS, "REGRESSION", "RMSE", SEED, seconds=60)
+    assert flat.verdict == "FLAT" and flat.rows == pytest.approx(400_000 / 3 * 4 / 5, rel=0.01)
+    assert learning_curve(*table(rows, 0.0, hard=True), COLUMNS, "REGRESSION", "RMSE", SEED, seconds=60) is None
+    wide = [{"name": "abc"[place % 3], "kind": "number"} for place in range(900)]
+    assert learning_curve(*table(6_000, 1.0, hard=False), wide, "REGRESSION", "RMSE", SEED, seconds=60) is None
+
+
 def test_nothing_is_said_on_more_rows_from_too_few_or_in_no_time(monkeypatch) -> None:
     assert learning_curve(*table(60, 0.1, hard=True), COLUMNS, "REGRESSION", "RMSE", SEED, seconds=60) is None
     rare = Table(X[["size"]], np.r_[np.zeros(ROWS - 5, int), np.ones(5, int)], np.arange(ROWS))
