@@ -6,11 +6,6 @@ import type { TrialRequest } from '../tools/training.ts';
 const SMALL_TABLE_ROWS = 5_000;
 /** Less core time than this per row, and only boosters pay: nothing else learns as much from as many rows as fast. */
 const HURRIED_CORE_SECONDS_PER_ROW = 0.008;
-/**
- * Less than this, and networks are left out: four of them on a fold take 1.5 ms a row, whatever the columns. On diamonds in five minutes
- * they took 151 of 560 core seconds for an RMSE of 597, where boosters reach 522.
- */
-const NETWORK_CORE_SECONDS_PER_ROW = 0.016;
 /** What a second configuration of a family leaves to the tuner, who knows by then which families are worth it. */
 const TUNERS_SHARE = 0.25;
 
@@ -63,16 +58,13 @@ export function choosePortfolio(job: {
   trialsLeft: number | null;
 }): TrialGroup[] {
   const small = job.rows <= SMALL_TABLE_ROWS;
-  const secondsPerRow = (job.secondsLeft * job.parallel) / job.rows;
-  const hurried = secondsPerRow < HURRIED_CORE_SECONDS_PER_ROW;
-  const hasNetworks = secondsPerRow >= NETWORK_CORE_SECONDS_PER_ROW;
+  const hurried = (job.secondsLeft * job.parallel) / job.rows < HURRIED_CORE_SECONDS_PER_ROW;
   const groups = [
     lightgbm(small, hurried),
     yardsticks(small, hurried),
-    ...(hurried ? [catboostInHurry] : [catboost, forests]),
-    ...(hasNetworks ? [networks] : []),
+    ...(hurried ? [catboostInHurry] : [catboost, forests, networks]),
     ...(job.metric === 'PINBALL' && !hurried ? [shiftedMeans] : []),
-    ...(hurried ? [] : [secondConfigurations(small, hasNetworks)]),
+    ...(hurried ? [] : [secondConfigurations(small)]),
   ];
   return job.trialsLeft === null ? groups : limitTrials(groups, job.trialsLeft);
 }
@@ -165,10 +157,9 @@ const networks: TrialGroup = {
 
 /**
  * Second configurations of kinds that are tried anyway, the cheap ones first. The boosters' are AutoGluon's learned portfolio; extra
- * trees in LightGBM take many rounds: on tables of more than 15,000 rows they cost three to seven times as much and score worse, and
- * there a random forest does better than on few rows.
+ * trees in LightGBM take many rounds: on tables of more than 15,000 rows they cost three to seven times as much and score worse.
  */
-function secondConfigurations(small: boolean, hasNetworks: boolean): TrialGroup {
+function secondConfigurations(small: boolean): TrialGroup {
   const extraTrees = variant('LightGBM (39 leaves, extra trees)', 'LIGHTGBM', {
     learning_rate: 0.018,
     num_leaves: 39,
@@ -182,7 +173,6 @@ function secondConfigurations(small: boolean, hasNetworks: boolean): TrialGroup 
     feature_fraction: 0.53,
     min_data_in_leaf: 3,
   });
-  const forest = variant('Random forest', 'RANDOM_FOREST', {});
   const generatedCatboost = variant('CatBoost (generated columns)', 'CATBOOST', { generate: true });
   return {
     group: 'second ones of each kind',
@@ -190,10 +180,12 @@ function secondConfigurations(small: boolean, hasNetworks: boolean): TrialGroup 
     together: true,
     trials: [
       ...(small ? cheapOnFewRows : []),
-      ...(small
-        ? [generatedCatboost, extraTrees, manyLeaves]
-        : [manyLeaves, generatedCatboost, forest, extraTrees]),
-      ...(hasNetworks ? [narrowNetwork] : []),
+      ...(small ? [generatedCatboost, extraTrees, manyLeaves] : [manyLeaves, generatedCatboost, extraTrees]),
+      variant('Neural network (narrow)', 'MLP', {
+        hidden: [64, 64, 64, 64, 64],
+        dropout: 0.1,
+        learning_rate: 0.005,
+      }),
       variant('LightGBM (8 leaves, generated columns)', 'LIGHTGBM', {
         learning_rate: 0.02,
         generate: true,
@@ -201,16 +193,10 @@ function secondConfigurations(small: boolean, hasNetworks: boolean): TrialGroup 
         extra_trees: true,
         feature_fraction: 0.42,
       }),
-      ...(small ? [forest] : []),
+      variant('Random forest', 'RANDOM_FOREST', {}),
     ],
   };
 }
-
-const narrowNetwork = variant('Neural network (narrow)', 'MLP', {
-  hidden: [64, 64, 64, 64, 64],
-  dropout: 0.1,
-  learning_rate: 0.005,
-});
 
 /**
  * A fully grown forest remembers rows that come again: log loss 0.76 for 0.82 on wine_quality_white (0.74 for 0.81 on sealed rows).
