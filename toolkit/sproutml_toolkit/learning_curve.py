@@ -17,6 +17,7 @@ from .families import family
 from .families.fold import Fold, FoldModel
 from .inner_split import deal_inside, kept_whole
 from .metrics import pinball_losses, quantile_of
+from .sampling import some_of
 from .workspace import Table
 
 _QUICK = {"rounds": 60, "early_stopping_rounds": 8, "learning_rate": 0.15, "num_leaves": 15}
@@ -65,7 +66,7 @@ def learning_curve(
     rows, most = np.arange(len(train)), _MOST_CELLS // max(len(features), 1)
     is_part = len(rows) > most
     if is_part:
-        rows = np.sort(np.random.default_rng(seed).permutation(rows)[:most])
+        rows = some_of(rows, most, seed)
     if task != "REGRESSION":
         labels = train.y[rows]
         rows = rows[np.bincount(labels)[labels] >= _FEWEST_OF_CLASS]

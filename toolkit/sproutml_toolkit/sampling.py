@@ -23,20 +23,25 @@ def fewer_rows(most: int, rows: int, took: float, left: float) -> int:
     return most if took <= left else min(learnt, max(int(learnt * left / took), _FEWEST_ROWS))
 
 
+def some_of(rows: np.ndarray, most: int, seed: int, classes: np.ndarray | None = None) -> np.ndarray:
+    """(m,) in ascending order, `most` of these row positions by chance.
+
+    classes: (n,) class numbers of all rows; of each class 20 are among those chosen, or all that there are, beyond `most` if need be.
+    """
+    order = np.random.default_rng(seed).permutation(rows)
+    chosen = [order[:most]]
+    if classes is not None:
+        chosen += [order[classes[order] == label][:_FEWEST_OF_CLASS] for label in np.unique(classes)]
+    return np.unique(np.concatenate(chosen))
+
+
 def sample_of_fold(
     held: np.ndarray, most: int, seed: int, classes: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(n,) masks of `most` rows of those not held, by chance, and of evenly spaced held ones, about a quarter as many at most:
-    enough to see when to stop.
-
-    classes: (n,) class numbers; of each 20 rows at least are among those that are fitted, or all that there are.
-    """
+    """(n,) masks of some of the rows not held (see some_of), and of evenly spaced held ones, about a quarter of `most` at most:
+    enough to see when to stop."""
     fitted, watched = np.zeros_like(held), np.zeros_like(held)
-    order = np.random.default_rng(seed).permutation(np.flatnonzero(~held))
-    fitted[order[:most]] = True
-    if classes is not None:
-        for label in np.unique(classes):
-            fitted[order[classes[order] == label][:_FEWEST_OF_CLASS]] = True
+    fitted[some_of(np.flatnonzero(~held), most, seed, classes)] = True
     rows = np.flatnonzero(held)
     watched[rows[:: max(-(-4 * len(rows) // most), 1)]] = True
     return fitted, watched

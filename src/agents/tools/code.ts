@@ -14,7 +14,7 @@ import { type Parameters, trainResult } from '../toolkit-protocol.ts';
 import { agentTool } from './agent-tool.ts';
 import { codeRefused, forLanguageModels, notSplitYet } from './looking.ts';
 import { callToolkit } from './toolkit-call.ts';
-import { inTurn, refuse, trialShape } from './training.ts';
+import { inTurn, refuse, threadsOf, trialShape } from './training.ts';
 
 /** Code that a language model writes: it proposes, and our own harness cross-validates it on the folds that every trial has. */
 
@@ -157,7 +157,7 @@ async function tryCode(agent: AgentContext, callId: string, nth: number, asked: 
       board.trialsStarted += 1;
     },
     async run(io) {
-      const threads = Math.max(1, Math.floor(team.cpus / team.slots.size));
+      const threads = threadsOf(team);
       const seconds = budget.trialLimit(0);
       const startedAt = budget.elapsed;
       // An endless loop must not eat what the others could use.

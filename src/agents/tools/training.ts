@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { FAMILIES, type Family, type Mind } from '../../domain/vocabulary.ts';
-import type { AgentContext } from '../context.ts';
+import type { AgentContext, Team } from '../context.ts';
 import { recordTrial, stableTrialId } from '../leaderboard.ts';
 import { originOf } from '../origin.ts';
 import { type StepError, step } from '../step.ts';
@@ -53,7 +53,6 @@ export const trainTrial = agentTool({
       },
       async run(io) {
         const isFirst = trial.quick && board.best() === null;
-        const threads = Math.max(1, Math.floor(team.cpus / team.slots.size));
         const { mostRows, limitSeconds, timeoutSeconds } = budget.allowance(trial, isFirst);
         const trained = await callToolkit(agent, io, {
           command: 'train',
@@ -63,7 +62,7 @@ export const trainTrial = agentTool({
             params: parameters,
             timeLimitSeconds: limitSeconds,
             timeIsGuard: team.job.options.maxTrials !== null,
-            threads,
+            threads: threadsOf(team),
             seed: team.seed,
             mostRows,
           },
@@ -105,6 +104,9 @@ export const trainTrial = agentTool({
     });
   },
 });
+
+/** A trial's share of the cores. */
+export const threadsOf = ({ cpus, slots }: Team): number => Math.max(1, Math.floor(cpus / slots.size));
 
 /** Waits for a core: the two minds of a job take turns at them, and the agents of each. */
 export function inTurn<R>({ team, run }: AgentContext, origin: Mind, work: () => Promise<R>): Promise<R> {

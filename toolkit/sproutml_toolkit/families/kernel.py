@@ -22,7 +22,7 @@ from sklearn.linear_model import LogisticRegression
 
 from ..features import FeatureEncoder, Matrix
 from ..inner_split import deal_inside
-from ..sampling import sample_of_fold
+from ..sampling import some_of
 from .absolute import aim_of, fenced, linear_quantile
 from .fold import Fold
 from .logarithm import Logarithm, choose_logarithm
@@ -89,8 +89,7 @@ def fit(fold: Fold, parameters: dict[str, Any]) -> tuple[FeatureEncoder, KernelE
     encoder, train, _ = fold.encode("dense")
     rows = np.arange(len(train.values))
     if len(rows) > _MOST_ROWS:
-        none = np.zeros(len(rows), dtype=bool)
-        rows = np.flatnonzero(sample_of_fold(none, _MOST_ROWS, fold.seed, fold.y_train if fold.is_classification else None)[0])
+        rows = some_of(rows, _MOST_ROWS, fold.seed, fold.y_train if fold.is_classification else None)
         fold.notes.append(f"it learns from {len(rows):,} of the training rows")
     values, y = train.values[rows].astype(float), fold.y_train[rows]
     groups = None if fold.groups is None else fold.groups[rows]
