@@ -19,6 +19,8 @@ export interface BoardTrial extends Omit<Trial, 'jobId' | 'createdAt'> {
   /** Seconds into the job when it ended. */
   readonly at: number;
   readonly asked: Asked;
+  /** The trials whose answers it learns from; none in the first layer. */
+  readonly stackedOn: readonly string[];
   /** Ids of the agent-written code that it needs to answer. */
   readonly codes: readonly string[];
 }
@@ -195,7 +197,8 @@ export class Blackboard {
     let since = 0;
     for (const trial of this.#asAsked()) {
       if (trial.isBaseline) continue;
-      if (trial.family !== 'ENSEMBLE') since += 1;
+      // A second layer is made of what is there: that it gains nothing says little of what a first-layer model would.
+      if (trial.family !== 'ENSEMBLE' && trial.stackedOn.length === 0) since += 1;
       const gain = reached === null || isBetter(this.metric, trial.score, reached);
       if (gain && (reached === null || Math.abs(trial.score - reached) > distance)) {
         reached = trial.score;

@@ -74,6 +74,13 @@ const LARGEST_SHARE = 0.4;
 const FIRST_MODEL_SHARE = 0.4;
 const LEFT_AFTER_FIRST_MODEL = 0.15;
 
+/** A trial as its cost is told: by its family, its layer, and what must be left after it. */
+export interface Sized {
+  family: Family;
+  keepFree: number;
+  isStacked?: boolean;
+}
+
 /**
  * The job's wall clock, and what may still be started on it. Seconds throughout.
  *
@@ -161,17 +168,26 @@ export class Budget {
   }
 
   /** Expected wall seconds of one trial: the dearest of its family so far, else by the quick one or the size of the table. */
-  estimate(family: Family): number {
+  estimate(family: Family, isStacked = false): number {
     const quick = this.#board.trials.find(({ isPartial }) => isPartial);
-    // What agent-written code costs beside its family says nothing about the family.
-    const seen = this.#board.trials.filter(
-      (trial) => trial.family === family && !trial.isPartial && trial.codes.length === 0,
-    );
-    if (seen.length > 0) return Math.max(...seen.map((trial) => trial.wallSeconds));
+    const seen = this.#seen(family, isStacked);
+    if (seen.length > 0) return Math.max(...seen);
+    if (isStacked) return this.estimate(family);
     const { rows, features, folds } = this.#board.size();
     // On more rows the quick one learnt from a part of them.
     if (family === quick?.family && rows <= QUICK_ROWS) return quick.wallSeconds * QUICKER;
     return FIXED_SECONDS + SECONDS_PER_MILLION_CELLS[family] * ((rows * features) / 1e6) * folds;
+  }
+
+  /** What trials of a family and layer took so far. */
+  #seen(family: Family, isStacked: boolean): number[] {
+    return (
+      this.#board.trials
+        .filter((trial) => trial.family === family && trial.stackedOn.length > 0 === isStacked)
+        // What agent-written code costs beside its family says nothing about the family.
+        .filter((trial) => !trial.isPartial && trial.codes.length === 0)
+        .map((trial) => trial.wallSeconds)
+    );
   }
 
   /** What is left of the search for a trial after which the given share of all search time must still be free. */
@@ -181,21 +197,22 @@ export class Budget {
   }
 
   /** Whether a trial started now would end in time, on a sample of the rows if need be and `mayBeSampled`. */
-  fits(family: Family, keepFree: number, mayBeSampled = true): boolean {
-    const sample = mayBeSampled ? this.sampleRows(family, keepFree) : null;
+  fits(trial: Sized & { mayBeSampled?: boolean }): boolean {
+    const sample = trial.mayBeSampled === false ? null : this.sampleRows(trial);
     if (sample !== null) return sample >= LEAST_SAMPLE_ROWS;
-    return this.leftFor(keepFree) > Math.max(FIXED_SECONDS, this.#least(family));
+    return this.leftFor(trial.keepFree) > Math.max(FIXED_SECONDS, this.#least(trial));
   }
 
   /**
    * Of a fold's training rows, as many as a trial started now has time to learn from; null: all of them. Only large tables are
    * sampled, for families that stop early; and none where trials are counted, for it is the clock that says how many.
    */
-  sampleRows(family: Family, keepFree: number): number | null {
+  sampleRows(trial: Sized): number | null {
+    const { family, keepFree } = trial;
     const { rows, folds } = this.#board.size();
     const inFold = rows * (1 - 1 / folds);
     if (this.#maxTrials !== null || !STOPPABLE.has(family) || inFold <= QUICK_ROWS) return null;
-    const least = this.#least(family);
+    const least = this.#least(trial);
     if (this.trialLimit(keepFree) >= least) return null;
     return Math.floor((inFold * this.#sampleLimit(family, keepFree)) / least);
   }
@@ -211,7 +228,7 @@ export class Budget {
    * Boosters stop by themselves at the limit; the grace is for finishing the fold and for those that can't.
    */
   allowance(
-    { family, quick, keepFree }: { family: Family; quick: boolean; keepFree: number },
+    trial: Sized & { quick: boolean },
     isFirst: boolean,
   ): { mostRows: number | null; limitSeconds: number; timeoutSeconds: number } {
     if (isFirst) {
@@ -220,8 +237,9 @@ export class Budget {
       const timeoutSeconds = Math.max(limitSeconds * 1.25 + 5, this.left * (1 - LEFT_AFTER_FIRST_MODEL));
       return { mostRows: QUICK_ROWS, limitSeconds, timeoutSeconds };
     }
+    const { family, keepFree, quick } = trial;
     const limit = this.trialLimit(keepFree);
-    const mostRows = quick ? QUICK_ROWS : this.sampleRows(family, keepFree);
+    const mostRows = quick ? QUICK_ROWS : this.sampleRows(trial);
     return {
       mostRows,
       limitSeconds: quick || mostRows === null ? limit : this.#sampleLimit(family, keepFree),
@@ -229,9 +247,11 @@ export class Budget {
     };
   }
 
-  /** Seconds without which a trial is not worth its start. */
-  #least(family: Family): number {
-    return this.estimate(family) * (STOPPABLE.has(family) ? LEAST_SHARE : 1);
+  /** Seconds without which a trial is not worth its start: of families that stop early as few as one of them took. */
+  #least({ family, isStacked = false }: Sized): number {
+    const estimate = this.estimate(family, isStacked);
+    if (!STOPPABLE.has(family)) return estimate;
+    return Math.min(estimate * LEAST_SHARE, ...this.#seen(family, isStacked));
   }
 
   /** The time limit handed to a trial: what is left, but never so much that one configuration eats the search. */

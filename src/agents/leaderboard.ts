@@ -16,6 +16,7 @@ interface FinishedTrial {
   parameters: Readonly<Record<string, unknown>>;
   origin: Mind;
   codes: readonly string[];
+  stackedOn?: readonly string[];
   at: number;
   seconds: number;
   result: {
@@ -61,6 +62,7 @@ export function recordTrial(
     at: finished.at,
     asked,
     codes: finished.codes,
+    stackedOn: finished.stackedOn ?? [],
   });
 
   if (board.reaches(team.job.options.goalScore)) team.goalReached();

@@ -9,6 +9,7 @@ const trial = (over: Partial<BoardTrial>): BoardTrial => ({
   agent: 'SUB_TRAINER',
   origin: 'PLAYBOOK',
   codes: [],
+  stackedOn: [],
   score: 1,
   foldScores: [],
   fitSeconds: 1,
@@ -93,11 +94,11 @@ function onRows(trainRows: number, maxTrials: number | null = null): Budget {
 
 describe('a table too large for the time', () => {
   it('is sampled by as much as the time allows, for families that stop early', () => {
-    const rows = onRows(450_000).sampleRows('LIGHTGBM', 0);
+    const rows = onRows(450_000).sampleRows({ family: 'LIGHTGBM', keepFree: 0 });
     expect(rows).toBeGreaterThan(50_000);
     expect(rows).toBeLessThan(300_000);
-    expect(onRows(450_000).fits('LIGHTGBM', 0)).toBe(true);
-    expect(onRows(450_000).fits('LIGHTGBM', 0, false)).toBe(false);
+    expect(onRows(450_000).fits({ family: 'LIGHTGBM', keepFree: 0 })).toBe(true);
+    expect(onRows(450_000).fits({ family: 'LIGHTGBM', keepFree: 0, mayBeSampled: false })).toBe(false);
     const { mostRows, limitSeconds } = onRows(450_000).allowance(
       { family: 'LIGHTGBM', quick: false, keepFree: 0 },
       false,
@@ -108,16 +109,16 @@ describe('a table too large for the time', () => {
   });
 
   it('is left alone where the sample would be too small to tell anything, or the family cannot stop', () => {
-    expect(onRows(450_000).fits('CATBOOST', 0)).toBe(false);
-    expect(onRows(450_000).sampleRows('RANDOM_FOREST', 0)).toBeNull();
-    expect(onRows(450_000).fits('RANDOM_FOREST', 0)).toBe(false);
+    expect(onRows(450_000).fits({ family: 'CATBOOST', keepFree: 0 })).toBe(false);
+    expect(onRows(450_000).sampleRows({ family: 'RANDOM_FOREST', keepFree: 0 })).toBeNull();
+    expect(onRows(450_000).fits({ family: 'RANDOM_FOREST', keepFree: 0 })).toBe(false);
   });
 
   it('is never sampled where trials are counted, for the clock would say how many rows', () => {
-    expect(onRows(450_000, 10).sampleRows('LIGHTGBM', 0)).toBeNull();
+    expect(onRows(450_000, 10).sampleRows({ family: 'LIGHTGBM', keepFree: 0 })).toBeNull();
   });
 
   it('is not sampled where it fits', () => {
-    expect(onRows(40_000).sampleRows('LIGHTGBM', 0)).toBeNull();
+    expect(onRows(40_000).sampleRows({ family: 'LIGHTGBM', keepFree: 0 })).toBeNull();
   });
 });

@@ -20,6 +20,7 @@ from .calibration import find_sharpening, sharpened
 from .label_rule import LabelRule, find_rule, weighed_oof
 from .metrics import LABEL_METRICS, metric_of, score, utility
 from .sampling import evenly_spaced, target_order
+from .stacking import answers_of
 from .wire import ToolkitError, emit_progress
 
 _SORTING = frozenset({"ROC_AUC", "PR_AUC"})
@@ -44,11 +45,9 @@ class EnsembleModel:
 
     def predict_scores(self, X: pd.DataFrame) -> np.ndarray:
         """(n, n_classes) probabilities or (n,) values."""
-        for trial_id in self.weights:
-            if trial_id not in self._members:
-                self._members[trial_id] = workspace.load_scorer(trial_id)
-        parts = [weight * self._members[trial_id].predict_scores(X) for trial_id, weight in self.weights.items()]
-        total = np.sum(parts, axis=0)
+        answers: dict[int, np.ndarray] = {}
+        members = [(weight, workspace.load_scorer(trial_id, self._members)) for trial_id, weight in self.weights.items()]
+        total = np.sum([weight * answers_of(member, X, answers) for weight, member in members], axis=0)
         return sharpened(total, self.temperature)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -85,7 +84,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         "score": score(metric, train.y, decisive),
         "foldScores": [score(metric, train.y[folds == fold], decisive[folds == fold]) for fold in np.unique(folds)],
         "fitSeconds": round(time.monotonic() - started, 3),
-        "predictMicrosPerRow": round(sum(trials[key]["predictMicrosPerRow"] for key in weights), 2),
+        "predictMicrosPerRow": round(_micros_per_row(list(weights)), 2),
         "weights": weights,
         "temperature": model.temperature,
         "parameters": {"rounds": rounds, "weights": weights},
@@ -94,7 +93,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     }
     workspace.save_trial(request["trialId"], workspace.Trial(result, oof, model))
     emit_progress(1.0, f"{len(weights)} of {len(trials)} trials chosen: {result['score']:.6g}")
-    return result | {"modelBytes": sum(workspace.model_bytes(trial_id) for trial_id in weights)}
+    return result | {"modelBytes": sum(workspace.model_bytes(part) for part in workspace.parts_of(weights))}
 
 
 def assemble(weights: dict[str, float]) -> tuple[np.ndarray, EnsembleModel, LabelRule | None]:
@@ -147,6 +146,14 @@ def _deciding_rows(oofs: list[np.ndarray], y: np.ndarray, metric: str, rounds: i
     return np.sort(
         np.concatenate([order[end - count + evenly_spaced(count, share)] for end, count, share in zip(ends, counts, shares)])
     )
+
+
+def _micros_per_row(trial_ids: list[str]) -> float:
+    """What an answer to a row takes: a model of the first layer is asked once, whoever learns from it."""
+    results = {part: workspace.load_result(part) for part in workspace.parts_of(trial_ids)}
+    # What is told of a trial of the second layer holds what those that it learns from take.
+    told = sum(result["predictMicrosPerRow"] for result in results.values())
+    return told - sum(results[base]["predictMicrosPerRow"] for result in results.values() for base in workspace.bases_of(result))
 
 
 def _members(trial_ids: list[str]) -> dict[str, dict[str, Any]]:

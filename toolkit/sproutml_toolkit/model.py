@@ -16,6 +16,7 @@ from .calibration import sharpened
 from .columns import ColumnType, as_written, typed
 from .label_rule import rule_of, threshold, weighed
 from .metrics import labels
+from .stacking import answers_of
 from .wire import ToolkitError
 
 _LIBRARIES = ("numpy", "pandas", "scipy", "scikit-learn", "lightgbm", "catboost")
@@ -50,11 +51,9 @@ class FittedModel:
 
     def predict_scores(self, X: pd.DataFrame) -> np.ndarray:
         """Raw typed feature rows (as in workspace.Table.X) to (n, n_classes) probabilities or (n,) values."""
-        weight, member = self.members[0]
-        total = weight * member.predict_scores(X)
-        for weight, member in self.members[1:]:
-            total = total + weight * member.predict_scores(X)
-        return sharpened(total, self.temperature)
+        known: dict[int, np.ndarray] = {}
+        total = sum(weight * answers_of(member, X, known) for weight, member in self.members)
+        return sharpened(np.asarray(total), self.temperature)
 
     def predict(self, raw: pd.DataFrame) -> np.ndarray:
         """(n,) labels (str) or values for raw rows: cells as strings or already typed, missing or unseen, any order."""
@@ -106,7 +105,8 @@ def fitted_model(trial_id: str) -> FittedModel:
     trial = workspace.load_result(trial_id)
     rule = rule_of(trial)
     weights: dict[str, float] = trial.get("weights") or {trial_id: 1.0}
-    members = [(weight, workspace.load_scorer(member)) for member, weight in weights.items()]
+    known: dict[str, workspace.Scorer] = {}
+    members = [(weight, workspace.load_scorer(member, known)) for member, weight in weights.items()]
     return frame_model(trial_id, trial["family"], members, trial.get("temperature", 1.0), rule.weights if rule else None)
 
 

@@ -40,7 +40,8 @@ PROFILE = $profile
 # Which rows are sealed off and how the rest are dealt into folds: the seed decides.
 SPLIT = $split
 
-# Every model the winner is made of. Parameters not named here have the family's defaults.
+# Every model the winner is made of. Parameters not named here have the family's defaults. `stackOn`: models whose answers, out of
+# fold, a model sees beside the columns.
 MODELS = $models
 
 # How much each model's answer counts; the weights sum to 1.
@@ -111,11 +112,11 @@ def pipeline_code(trial_id: str, job_name: str) -> str:
     """
     described = workspace.load_profile()
     asked = described.get("request") or {}
-    result = workspace.load_trial(trial_id).result
+    result = workspace.load_result(trial_id)
     weights: dict[str, float] = result.get("weights") or {trial_id: 1.0}
-    members = {member: workspace.load_trial(member).result for member in weights}
+    members = {member: workspace.load_result(member) for member in workspace.parts_of(weights)}
     names = _names(members)
-    models = {names[member]: _request(found) for member, found in members.items()}
+    models = {names[member]: _request(found, names) for member, found in members.items()}
     dialect = {key: value for key, value in (asked.get("input") or {}).items() if key != "path"}
     coded = any("source" in model for model in models.values())
     limited = any((found.get("request") or {}).get("timeLimitSeconds") for found in members.values())
@@ -140,7 +141,7 @@ def pipeline_code(trial_id: str, job_name: str) -> str:
 _CODED = 'with_answers(name, MODELS[name]) if "source" in MODELS[name] else MODELS[name]  # runs the source: read it first'
 
 
-def _request(result: dict[str, Any]) -> dict[str, Any]:
+def _request(result: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     asked = result.get("request") or {}
     code = asked.get("code")
     return ({"source": read_source(code["id"]), "drop": code.get("drop") or []} if code else {}) | {
@@ -148,7 +149,9 @@ def _request(result: dict[str, Any]) -> dict[str, Any]:
         "params": asked.get("params") or {},
         "seed": asked.get("seed") or 0,
         "threads": asked.get("threads") or 1,
-    } | {key: asked[key] for key in _WHERE_SAID if asked.get(key)}
+    } | {key: asked[key] for key in _WHERE_SAID if asked.get(key)} | (
+        {"stackOn": [names[base] for base in workspace.bases_of(result)]} if workspace.bases_of(result) else {}
+    )  # fmt: skip
 
 
 def _names(members: dict[str, dict[str, Any]]) -> dict[str, str]:

@@ -23,6 +23,7 @@ from .fitting import fit_part
 from .label_rule import find_rule, weighed_oof
 from .metrics import metric_of, score
 from .sampling import fewer_rows
+from .stacking import AnswerColumns, StackedModel, features_of
 from .wire import ToolkitError, emit_log, emit_progress
 
 # Below this many rows a fit is too small for several threads: run folds side by side instead.
@@ -81,11 +82,17 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     train, folds = workspace.load_train(), workspace.load_folds()
     texts.recall(train.X)
     classes = profile["classes"]
+    features = plan["features"] if coded is None else coded.features(plan["features"])
+    stack = _first_layer(request.get("stackOn") or [], coded)
+    columns = AnswerColumns.of(train.y, bool(classes))
+    if stack:
+        answers = columns.of_answers([workspace.load_oof(trial_id) for trial_id in stack], train.X.index)
+        train, features = replace(train, X=pd.concat([train.X, answers], axis=1)), features + features_of(answers)
 
     base = Fold(
         X_train=train.X, y_train=train.y, X_valid=train.X, y_valid=train.y,
         task=profile["task"], metric=metric_of(profile), n_classes=len(classes) if classes else 0,
-        features=plan["features"] if coded is None else coded.features(plan["features"]), seed=int(request.get("seed") or 0), threads=threads, most_rows=request.get("mostRows"),
+        features=features, seed=int(request.get("seed") or 0), threads=threads, most_rows=request.get("mostRows"),
         pace=Pace(GUARD_SLACK if request.get("timeIsGuard") else 1.0),
     )  # fmt: skip
     started = time.monotonic()
@@ -105,7 +112,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
             "TRIAL_FAILED", f"{request['family']} gave scores that are not finite", "Try other parameters or another family."
         )
     metric = metric_of(profile)
-    model: BaggedModel | SharpenedModel = BaggedModel([outcome.model for outcome in outcomes])
+    model: BaggedModel | SharpenedModel | StackedModel = BaggedModel([outcome.model for outcome in outcomes])
     notes = {note for outcome in outcomes for note in outcome.notes}
     if coded is not None and coded.code.made:
         notes.add(f"columns made by agent-written code: {', '.join(coded.code.made)}")
@@ -121,6 +128,9 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         if sharpening.temperature < 1.0:
             oof, model = sharpening.oof, SharpenedModel(model, sharpening.temperature)
             notes.add(f"its probabilities are sharpened: temperature {sharpening.temperature:.3f}")
+    if stack:
+        model = StackedModel(list(stack), columns, model)
+        notes.add(f"it learns from what {len(stack)} other models answer, too")
     rule = find_rule(metric, train.y, oof, folds)
     if rule is not None:
         notes.add(rule.note([str(entry["label"]) for entry in classes]))
@@ -138,13 +148,25 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         "boundByTime": base.pace.bound,
         "foldRows": round(float(np.mean([outcome.learnt_rows for outcome in outcomes]))),
         "sampled": any(outcome.learnt_rows < len(train) - len(outcome.rows) for outcome in outcomes),
-        "predictMicrosPerRow": round(sum(o.predict_seconds / len(o.rows) for o in outcomes) * 1e6, 2),
+        "predictMicrosPerRow": round(sum(o.predict_seconds / len(o.rows) for o in outcomes) * 1e6 + sum(stack.values()), 2),
         "parameters": _effective(outcomes),
         "notes": sorted(notes),
         "rule": rule.to_json() if rule else None,
     }
     workspace.save_trial(trial_id, workspace.Trial(result | {"request": request}, oof, model))
-    return result | {"modelBytes": workspace.model_bytes(trial_id)}
+    return result | {"modelBytes": sum(workspace.model_bytes(part) for part in workspace.parts_of([trial_id]))}
+
+
+def _first_layer(trial_ids: list[str], coded: CodedTrial | None) -> dict[str, float]:
+    """The trials to learn from, by id, with the microseconds that each takes to answer a row."""
+    results = {trial_id: workspace.load_result(trial_id) for trial_id in dict.fromkeys(trial_ids)}
+    for trial_id, result in results.items():
+        if result["family"] == "ENSEMBLE" or workspace.bases_of(result) or result["request"].get("code") or coded is not None:
+            raise ToolkitError(
+                "REQUEST_INVALID", f"a second layer can't be built on {trial_id} this way",
+                "Build on trials of the first layer, without agent-written code on either side.",
+            )  # fmt: skip
+    return {trial_id: result["predictMicrosPerRow"] for trial_id, result in results.items()}
 
 
 def parameters_of(name: str, given: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import os
 import pickle
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -191,9 +191,29 @@ def load_result(trial_id: str) -> dict[str, Any]:
     return load_json(trial_folder(trial_id) / "result.json")
 
 
-def load_scorer(trial_id: str) -> Scorer:
-    """A trial's bagged fold models alone."""
-    return load_pickle(trial_folder(trial_id) / "models.pkl")
+def load_scorer(trial_id: str, known: dict[str, Scorer] | None = None) -> Scorer:
+    """A trial's bagged fold models alone, with those of the first layer where it is of the second.
+
+    known: what was loaded so far, by trial id: each is loaded once.
+    """
+    known = {} if known is None else known
+    if trial_id not in known:
+        scorer = known[trial_id] = load_pickle(trial_folder(trial_id) / "models.pkl")
+        base_ids = getattr(scorer, "base_ids", None)
+        if base_ids is not None:
+            scorer.bases = [load_scorer(base, known) for base in base_ids]
+    return known[trial_id]
+
+
+def parts_of(trial_ids: Iterable[str]) -> list[str]:
+    """The trials whose models are needed to answer: those of the first layer that any of these learns from, then these."""
+    trial_ids = list(trial_ids)
+    return list(dict.fromkeys([*(base for trial_id in trial_ids for base in bases_of(load_result(trial_id))), *trial_ids]))
+
+
+def bases_of(result: dict[str, Any]) -> list[str]:
+    """The trials of the first layer that a trial of the second learns from, by its result; none where it is of the first."""
+    return (result.get("request") or {}).get("stackOn") or []
 
 
 def load_oof(trial_id: str) -> np.ndarray:

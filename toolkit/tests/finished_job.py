@@ -99,6 +99,16 @@ def delays() -> Path:
     return _run("delay", [["distance", "busy", "delay"], *([str(cell) for cell in row] for row in rows)], metric="PINBALL", quantile=0.9)
 
 
+@functools.cache
+def layered() -> Path:
+    """Three classes; the winner is an ensemble with a model of a second layer."""
+    rng = np.random.default_rng(8)
+    place = rng.normal(size=(240, 3))
+    ring = np.digitize(np.hypot(place[:, 0], place[:, 1]) + 0.1 * rng.normal(size=240), [0.8, 1.5])
+    rows = [[*(f"{value:.3f}" for value in row), "abc"[number]] for row, number in zip(place, ring, strict=True)]
+    return _run("ring", [["x", "y", "z", "ring"], *rows], second_layer=True)
+
+
 def report_request(folder: Path) -> dict[str, Any]:
     """What the server would send for this folder's winner."""
     return _REQUESTS[folder]
@@ -109,7 +119,7 @@ _KEPT: list[tempfile.TemporaryDirectory[str]] = []
 
 
 def _run(
-    target: str, table: list[list[str]], holdout: float | None = None, most_rows: int | None = None, **asked: Any
+    target: str, table: list[list[str]], holdout: float | None = None, most_rows: int | None = None, second_layer: bool = False, **asked: Any
 ) -> Path:
     kept = tempfile.TemporaryDirectory()
     _KEPT.append(kept)
@@ -130,7 +140,11 @@ def _run(
             params = {"rounds": 60, "feature_fraction": 0.5} if family == "LIGHTGBM" else {}
             request = {"trialId": trial_id, "family": family, "params": params, "timeLimitSeconds": 60, "threads": 2, "seed": SEED}
             results.append(train.run(request | {"mostRows": most_rows if family == "LIGHTGBM" else None}))
-        results.append({"family": "ENSEMBLE", "parameters": {}, **ensemble.run({"trialId": "e", "trialIds": ["l", "k"], "rounds": 10})})
+        if second_layer:
+            request = {"trialId": "s", "family": "EXTRA_TREES", "params": {}, "timeLimitSeconds": 60, "threads": 2, "seed": SEED}
+            results.append(train.run(request | {"stackOn": ["k", "l"]}))
+        members = ["s", "k"] if second_layer else ["l", "k"]
+        results.append({"family": "ENSEMBLE", "parameters": {}, **ensemble.run({"trialId": "e", "trialIds": members, "rounds": 10})})
         evaluate.run({"trialId": "e", "holdout": True, "seed": SEED})
         _REQUESTS[folder] = _request(found, results)
         report.run(_REQUESTS[folder])

@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from finished_job import delays, grouped, hostile, houses, hurried, penguins, timed, unsealed
+from finished_job import delays, grouped, hostile, houses, hurried, layered, penguins, timed, unsealed
 
 TOOLKIT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("job", [penguins, hostile, houses, hurried, unsealed, grouped, timed, delays])
+@pytest.mark.parametrize("job", [penguins, hostile, houses, hurried, layered, unsealed, grouped, timed, delays])
 def test_running_it_on_the_csv_gives_the_jobs_score_again(job, tmp_path: Path) -> None:
     model = tmp_path / "again.pkl"
     done = subprocess.run(

@@ -5,10 +5,12 @@ import type { TrialRequest } from '../tools/training.ts';
 import { asList, unclocked } from './portfolio.ts';
 import { randomStream } from './random.ts';
 import { perturb, SEARCH_SPACES, type SearchSpace, sample } from './search-space.ts';
-import { answersOf, called, type Moves, type View } from './view.ts';
+import { secondLayer } from './second-layer.ts';
+import { answersOf, called, type Move, type Moves, type View } from './view.ts';
 
 const task = z.object({ round: z.int() });
 const brief = z.object({
+  task: z.string().default(''),
   parallel: z.int(),
   seed: z.number(),
   timeBudgetSeconds: z.number(),
@@ -17,10 +19,12 @@ const brief = z.object({
 });
 const leaderboard = z.array(
   z.object({
+    id: z.string().default(''),
     name: z.string(),
     family: z.enum(FAMILIES),
     seconds: z.number(),
     parameters: z.record(z.string(), z.unknown()),
+    stackedOn: z.array(z.string()).optional(),
   }),
 );
 type Entry = z.output<typeof leaderboard>[number];
@@ -35,7 +39,7 @@ const EXPLORE_EVERY = 4;
 export function tunerPlaybook(view: View): Moves {
   const { round } = task.parse(view.task);
   if (called(view, 'read_brief') === 0) return [{ tool: 'read_brief' }, { tool: 'read_leaderboard' }];
-  if (called(view, 'train_trial') > 0) return [finishWith(view)];
+  if (called(view, 'train_trial') + called(view, 'train_stacked') > 0) return [finishWith(view)];
   const job = answersOf(view, 'read_brief', brief)[0];
   const board = answersOf(view, 'read_leaderboard', leaderboard)[0];
   if (!job || !board)
@@ -43,24 +47,33 @@ export function tunerPlaybook(view: View): Moves {
 
   const counted = job.trialsLeft !== null;
   const { parallel } = counted ? unclocked(job) : job;
-  const wanted = Math.min(Math.max(6, parallel * 2), job.trialsLeft ?? Number.POSITIVE_INFINITY);
+  const trialsLeft = job.trialsLeft ?? Number.POSITIVE_INFINITY;
+  const stacked = secondLayer(board, job.task, round).slice(0, trialsLeft);
+  const wanted = Math.min(Math.max(6, parallel * 2), trialsLeft - stacked.length);
   const dearest = job.secondsLeft * (counted ? 1 : DEAREST_SHARE);
   const proposals = propose(board, wanted, dearest, job.seed, round);
   // The dearest start first: a long trial that starts last leaves the other cores idle.
   if (!counted) proposals.sort((a, b) => b.source.seconds - a.source.seconds);
-  if (proposals.length === 0)
+  if (stacked.length + proposals.length === 0)
     return [{ tool: 'finish', input: { outcome: 'No family with parameters to tune fits the time left.' } }];
   const families = [...new Set(proposals.map(({ source }) => source.name))].join(', ');
-  return proposals.map(({ trial }, index) => ({
-    tool: 'train_trial',
-    input: trial,
-    ...(index === 0
-      ? {
-          why: `Round ${round}: ${proposals.length} changes around ${families}; only what scores better counts.`,
-        }
-      : {}),
-  }));
+  return [
+    ...told(
+      'train_stacked',
+      stacked,
+      `Round ${round}: ${stacked.length} models that also learn from what the best of each kind answer.`,
+    ),
+    ...told(
+      'train_trial',
+      proposals.map(({ trial }) => trial),
+      `Round ${round}: ${proposals.length} changes around ${families}; only what scores better counts.`,
+    ),
+  ];
 }
+
+/** Calls side by side, the first of which says why. */
+const told = (tool: string, inputs: readonly Move['input'][], why: string): Moves =>
+  inputs.map((input, index) => ({ tool, ...(input ? { input } : {}), ...(index === 0 ? { why } : {}) }));
 
 interface Proposal {
   source: Entry;
@@ -102,7 +115,7 @@ function propose(
 function strongest(board: readonly Entry[], dearest: number): Entry[] {
   const bestOfFamily = new Map<Family, Entry>();
   for (const entry of board) {
-    const isTunable = SEARCH_SPACES[entry.family] && entry.seconds <= dearest;
+    const isTunable = SEARCH_SPACES[entry.family] && entry.seconds <= dearest && !entry.stackedOn?.length;
     if (isTunable && !bestOfFamily.has(entry.family)) bestOfFamily.set(entry.family, entry);
   }
   return [...bestOfFamily.values()].slice(0, FAMILIES_PER_ROUND);
@@ -135,10 +148,12 @@ const fingerprint = (family: Family, parameters: Readonly<Record<string, unknown
   JSON.stringify([family, Object.entries(parameters).toSorted(([a], [b]) => (a < b ? -1 : 1))]);
 
 function finishWith(view: View) {
-  const scores = answersOf(view, 'train_trial', z.object({ score: z.number() }));
+  const scores = ['train_stacked', 'train_trial'].flatMap((tool) =>
+    answersOf(view, tool, z.object({ score: z.number() })),
+  );
   const trained = scores.filter((score) => score !== null).length;
   return {
     tool: 'finish',
-    input: { outcome: `${trained} of ${scores.length} tuned configurations trained.` },
+    input: { outcome: `${trained} of ${scores.length} configurations trained.` },
   };
 }

@@ -2,7 +2,7 @@ import { IMPROVER, TUNER } from '../prompts/tuning.ts';
 import { readIdeas, writeFeatures, writePipeline } from '../tools/code.ts';
 import { readColumns, readSlices, runPython } from '../tools/looking.ts';
 import { readBrief, readLeaderboard } from '../tools/reading.ts';
-import { trainTrial } from '../tools/training.ts';
+import { trainStacked, trainTrial } from '../tools/training.ts';
 import { type Keeper, seat } from './agent.ts';
 
 export const tunerSeat = (keeper: Keeper) =>
@@ -11,7 +11,7 @@ export const tunerSeat = (keeper: Keeper) =>
     name: 'Tuner',
     keeper,
     instructions: TUNER,
-    tools: [readBrief, readLeaderboard, trainTrial],
+    tools: [readBrief, readLeaderboard, trainTrial, trainStacked],
   });
 
 /** Where a language model sits there. */

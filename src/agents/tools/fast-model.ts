@@ -46,8 +46,10 @@ export async function fitFastModel(agent: AgentContext, callId: string): Promise
 
 /** Single models, best first, that do nearly as well as the best of them. */
 function lightCandidates({ board }: Team): BoardTrial[] {
-  // A light model needs nobody's code to answer.
-  const singles = board.ranked().filter(({ family, codes }) => family !== 'ENSEMBLE' && codes.length === 0);
+  // A light model needs neither anybody's code nor other models to answer.
+  const singles = board
+    .ranked()
+    .filter(({ family, codes, stackedOn }) => family !== 'ENSEMBLE' && codes.length + stackedOn.length === 0);
   const [best] = singles;
   const baseline = board.baseline();
   if (!best || !baseline) return singles.slice(0, 1);

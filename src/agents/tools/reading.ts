@@ -57,6 +57,8 @@ export interface LeaderboardEntry {
   score: number;
   seconds: number;
   parameters: Readonly<Record<string, unknown>>;
+  /** The trials that a model of the second layer learns from; left out where it is of the first. */
+  stackedOn?: readonly string[];
   /** Whose idea it was; said where there are two minds. */
   origin?: Mind;
 }
@@ -79,6 +81,7 @@ export const readLeaderboard = agentTool({
           score: trial.score,
           seconds: trial.wallSeconds,
           parameters: trial.parameters,
+          ...(trial.stackedOn.length > 0 ? { stackedOn: trial.stackedOn } : {}),
           ...(agent.team.mind === 'LANGUAGE_MODEL' ? { origin: trial.origin } : {}),
         }));
       },
@@ -105,6 +108,7 @@ export function standing(team: Team): Standing {
   const best = board.best();
   const { goalScore } = job.options;
   const models = board.trials.filter((trial) => !trial.isBaseline && trial.family !== 'ENSEMBLE');
+  const first = models.filter(({ stackedOn }) => stackedOn.length === 0);
   return {
     best: best && { id: best.id, name: best.name, score: best.score },
     models: models.length,
@@ -113,7 +117,7 @@ export function standing(team: Team): Standing {
     trialsLeft: trialsLeft(team),
     goalReached: goalScore !== null && best !== null && reachesGoal(board.metric, best.score, goalScore),
     stopped: team.stopReason(),
-    cheapestTrialSeconds: models.length === 0 ? 0 : Math.min(...models.map((trial) => trial.wallSeconds)),
+    cheapestTrialSeconds: first.length === 0 ? 0 : Math.min(...first.map((trial) => trial.wallSeconds)),
     secondsLeft: Math.round(budget.searchLeft * 1000) / 1000,
   };
 }

@@ -107,6 +107,7 @@ function reportRequest({ team }: AgentContext, trialId: string, fastModel: FastM
         at: _at,
         asked: _asked,
         codes: _codes,
+        stackedOn: _stackedOn,
         ...trial
       }) => ({
         ...trial,

@@ -33,77 +33,125 @@ export const trainTrial = agentTool({
   description:
     'Cross-validates one configuration on the fixed folds. Waits for a free core. Answers with the score, or says why it was not run.',
   parameters: trialShape,
-  async execute(trial, agent, callId, nth) {
-    const { team } = agent;
-    const { board, budget } = team;
-    const parameters: Parameters = Object.fromEntries(
-      trial.parameters.map(({ name, value }) => [name, value]),
-    );
-    const trialId = stableTrialId(trial.family, agent.run, nth, parameters);
-    const origin = originOf(agent, callId);
-    return step(agent, callId, {
-      tool: 'train_trial',
-      label: trial.name,
-      input: { family: trial.family, parameters },
-      hold: (work) => inTurn(agent, origin, work),
-      refuse: () => refuse(agent, trial) ?? alreadyAsked(agent, trial, parameters),
-      begin() {
-        board.asked.add(configuration(trial, parameters));
-        if (trial.family !== 'BASELINE') board.trialsStarted += 1;
-      },
-      async run(io) {
-        const isFirst = trial.quick && board.best() === null;
-        const { mostRows, limitSeconds, timeoutSeconds } = budget.allowance(trial, isFirst);
-        const trained = await callToolkit(agent, io, {
-          command: 'train',
-          request: {
-            trialId,
-            family: trial.family,
-            params: parameters,
-            timeLimitSeconds: limitSeconds,
-            timeIsGuard: team.job.options.maxTrials !== null,
-            threads: threadsOf(team),
-            seed: team.seed,
-            mostRows,
-          },
-          result: trainResult,
-          label: trial.name,
-          timeoutSeconds,
-          // What every score is held against costs next to nothing: reaching the goal does not stop it.
-          softSignal: trial.family === 'BASELINE' ? team.stopSignal : team.searchSignal,
-          noRetry: true,
-        });
-        for (const note of trained.notes) io.log('INFO', note);
-        if (trained.boundByTime && team.job.options.maxTrials !== null) {
-          io.log(
-            'WARNING',
-            'its time limit cut it short: the same job may come out differently another time',
-          );
-        }
-        return trained;
-      },
-      settle(result, end) {
-        team.meter.trialFinished();
-        return recordTrial(agent, {
-          ...end,
-          id: trialId,
-          name: trial.name,
-          family: trial.family,
-          isPartial: trial.quick || result.sampled,
-          call: nth,
-          origin,
-          codes: [],
-          parameters: result.parameters,
-          result,
-        });
-      },
-      failed(error) {
-        team.meter.trialFinished();
-        if (error.code !== 'STOPPED') board.addFailure(`${trial.name}: ${error.message}`);
-      },
-    });
+  execute: (trial, agent, callId, nth) => train(agent, callId, nth, 'train_trial', trial, []),
+});
+
+const stackedShape = {
+  name: trialShape.name,
+  family: trialShape.family,
+  parameters: trialShape.parameters,
+  stackOn: z
+    .array(z.string())
+    .describe('Ids of the trials whose answers it learns from, beside the columns.'),
+};
+const stackedSchema = z.object(stackedShape);
+export type StackedRequest = z.output<typeof stackedSchema>;
+
+export const trainStacked = agentTool({
+  name: 'train_stacked',
+  description:
+    'As train_trial, for a model of a second layer: it also learns from what other trials answer for rows that they had not learnt from.',
+  parameters: stackedShape,
+  async execute({ stackOn, ...trial }, agent, callId, nth) {
+    const { board } = agent.team;
+    // Ensembles have no answers of their own, a third layer gains nothing, and code would have to run for every answer.
+    const bases = board
+      .ranked()
+      .filter(
+        ({ family, stackedOn, codes }) => family !== 'ENSEMBLE' && stackedOn.length + codes.length === 0,
+      )
+      .filter(({ id }) => stackOn.includes(id))
+      .map(({ id }) => id);
+    return train(agent, callId, nth, 'train_stacked', { ...trial, quick: false, keepFree: 0 }, bases);
   },
 });
+
+/** Trains in turn, and puts what comes of it on the leaderboard. `bases`: the trials that it learns from; none in the first layer. */
+function train(
+  agent: AgentContext,
+  callId: string,
+  nth: number,
+  tool: string,
+  trial: TrialRequest,
+  bases: readonly string[],
+) {
+  const { team } = agent;
+  const { board, budget } = team;
+  const isStacked = tool === 'train_stacked';
+  const parameters: Parameters = Object.fromEntries(trial.parameters.map(({ name, value }) => [name, value]));
+  const trialId = stableTrialId(trial.family, agent.run, nth, isStacked ? { parameters, bases } : parameters);
+  const origin = originOf(agent, callId);
+  return step(agent, callId, {
+    tool,
+    label: trial.name,
+    input: { family: trial.family, parameters, ...(isStacked ? { stackOn: bases } : {}) },
+    hold: (work) => inTurn(agent, origin, work),
+    refuse: () =>
+      isStacked && bases.length === 0
+        ? nothingToStackOn
+        : (refuse(agent, trial, isStacked) ?? alreadyAsked(agent, trial, parameters, bases)),
+    begin() {
+      board.asked.add(configuration(trial, parameters, bases));
+      if (trial.family !== 'BASELINE') board.trialsStarted += 1;
+    },
+    async run(io) {
+      const isFirst = trial.quick && board.best() === null;
+      const { mostRows, limitSeconds, timeoutSeconds } = budget.allowance({ ...trial, isStacked }, isFirst);
+      const trained = await callToolkit(agent, io, {
+        command: 'train',
+        request: {
+          trialId,
+          family: trial.family,
+          params: parameters,
+          timeLimitSeconds: limitSeconds,
+          timeIsGuard: team.job.options.maxTrials !== null,
+          threads: threadsOf(team),
+          seed: team.seed,
+          mostRows,
+          ...(isStacked ? { stackOn: bases } : {}),
+        },
+        result: trainResult,
+        label: trial.name,
+        timeoutSeconds,
+        // What every score is held against costs next to nothing: reaching the goal does not stop it.
+        softSignal: trial.family === 'BASELINE' ? team.stopSignal : team.searchSignal,
+        noRetry: true,
+      });
+      for (const note of trained.notes) io.log('INFO', note);
+      if (trained.boundByTime && team.job.options.maxTrials !== null) {
+        io.log('WARNING', 'its time limit cut it short: the same job may come out differently another time');
+      }
+      return trained;
+    },
+    settle(result, end) {
+      team.meter.trialFinished();
+      return recordTrial(agent, {
+        ...end,
+        id: trialId,
+        name: trial.name,
+        family: trial.family,
+        isPartial: trial.quick || result.sampled,
+        call: nth,
+        origin,
+        codes: [],
+        stackedOn: bases,
+        parameters: result.parameters,
+        result,
+      });
+    },
+    failed(error) {
+      team.meter.trialFinished();
+      if (error.code !== 'STOPPED') board.addFailure(`${trial.name}: ${error.message}`);
+    },
+  });
+}
+
+const nothingToStackOn: StepError = {
+  code: 'NOTHING_TO_STACK_ON',
+  message:
+    'None of these trials can be built on: they are unknown, ensembles, stacked themselves, or need agent-written code.',
+  hint: 'Name trials of the leaderboard that were trained on the columns alone.',
+};
 
 /** A trial's share of the cores. */
 export const threadsOf = ({ cpus, slots }: Team): number => Math.max(1, Math.floor(cpus / slots.size));
@@ -122,8 +170,13 @@ export function inTurn<R>({ team, run }: AgentContext, origin: Mind, work: () =>
  * Where a language model and the playbook train side by side, a configuration is trained by whoever asks first: a seat that the
  * playbook takes over would go through the same portfolio again.
  */
-function alreadyAsked({ team }: AgentContext, trial: TrialRequest, parameters: Parameters): StepError | null {
-  if (team.mind === 'PLAYBOOK' || !team.board.asked.has(configuration(trial, parameters))) return null;
+function alreadyAsked(
+  { team }: AgentContext,
+  trial: TrialRequest,
+  parameters: Parameters,
+  bases: readonly string[],
+): StepError | null {
+  if (team.mind === 'PLAYBOOK' || !team.board.asked.has(configuration(trial, parameters, bases))) return null;
   return {
     code: 'ALREADY_TRIED',
     message: `${trial.name} is trained already, or is being trained: the leaderboard has it, or will.`,
@@ -131,13 +184,18 @@ function alreadyAsked({ team }: AgentContext, trial: TrialRequest, parameters: P
   };
 }
 
-const configuration = ({ family, quick }: TrialRequest, parameters: Parameters): string =>
-  JSON.stringify([family, quick, Object.entries(parameters).toSorted(([a], [b]) => (a < b ? -1 : 1))]);
+const configuration = (
+  { family, quick }: TrialRequest,
+  parameters: Parameters,
+  bases: readonly string[],
+): string =>
+  JSON.stringify([family, quick, Object.entries(parameters).toSorted(([a], [b]) => (a < b ? -1 : 1)), bases]);
 
 /** The limits that hold whoever sits in the seat: stop, goal, number of trials, time. */
 export function refuse(
   { team }: AgentContext,
   trial: { name: string; family: Family; quick: boolean; keepFree: number; mayBeSampled?: boolean },
+  isStacked = false,
 ): StepError | null {
   const { board, budget } = team;
   const { maxTrials, goalScore } = team.job.options;
@@ -151,8 +209,8 @@ export function refuse(
   // The first model is tried whatever the estimates say: something usable beats nothing.
   if (board.best() === null && trial.quick && budget.left > 0) return null;
   if (budget.searchLeft === 0) return no('TIME_USED', 'The time for training is used.');
-  if (!budget.fits(trial.family, trial.keepFree, trial.mayBeSampled)) {
-    const needed = budget.estimate(trial.family).toFixed(0);
+  if (!budget.fits({ ...trial, isStacked })) {
+    const needed = budget.estimate(trial.family, isStacked).toFixed(0);
     const left = budget.leftFor(trial.keepFree).toFixed(0);
     return no(
       'NOT_ENOUGH_TIME',

@@ -1,6 +1,6 @@
 """What RANDOM_FOREST and EXTRA_TREES share: trees grown in batches, so that a deadline leaves a smaller forest.
 
-Parameters: `n_estimators`, `max_features` (None: square root for classes, half for values), `min_samples_leaf`
+Parameters: `n_estimators`, `max_features` (None: square root for classes, all for values), `min_samples_leaf`
 (None: 2 for classes, 3 for values, more beyond 75,000 rows), `max_depth`, `max_leaf_nodes` (None: no bound up to 30,000 rows,
 15,000 beyond), `criterion` (None: scikit-learn's own), `bootstrap`.
 """
@@ -77,7 +77,7 @@ def grow(fold: Fold, parameters: dict[str, Any], classifier: type, regressor: ty
     encoder, train, _ = fold.encode("ordinal")
     effective = dict(parameters)
     if effective["max_features"] is None:
-        effective["max_features"] = "sqrt" if fold.is_classification else 0.5
+        effective["max_features"] = "sqrt" if fold.is_classification else 1.0
     if effective["min_samples_leaf"] is None:
         effective["min_samples_leaf"] = max(2 if fold.is_classification else 3, len(fold.y_train) // 25_000)
     if effective["criterion"] is None:

@@ -111,7 +111,7 @@ def gather(request: dict[str, Any]) -> Findings:
         holdout_scores=holdout_scores,
         weighed_holdout=model.weighed(holdout_scores) if scored else None,
         model=model,
-        members=[workspace.load_result(member) for member in trial.result.get("weights") or [trial_id]],
+        members=[workspace.load_result(member) for member in workspace.parts_of(trial.result.get("weights") or [trial_id])],
         fast_trial_id=fast.get("trialId"),
         fast_reason=fast.get("reason"),
         seed=seed,
