@@ -5,6 +5,7 @@ import { orchestratorPlaybook } from '../../src/agents/playbook/orchestrator.ts'
 import { choosePortfolio } from '../../src/agents/playbook/portfolio.ts';
 import { randomStream } from '../../src/agents/playbook/random.ts';
 import { perturb, SEARCH_SPACES, sample } from '../../src/agents/playbook/search-space.ts';
+import { type Layered, secondLayer } from '../../src/agents/playbook/second-layer.ts';
 import { tunerPlaybook } from '../../src/agents/playbook/tuner.ts';
 import type { View, ViewCall } from '../../src/agents/playbook/view.ts';
 
@@ -108,6 +109,49 @@ describe('the search spaces', () => {
       expect(near).not.toEqual(from);
     }
     expect(kept).toBeGreaterThan(50);
+  });
+});
+
+describe('the second layer', () => {
+  const entry = (id: string, family: Layered['family'], more: Partial<Layered> = {}): Layered => ({
+    id,
+    family,
+    parameters: {},
+    ...more,
+  });
+  const board = [
+    entry('e', 'ENSEMBLE', { parameters: { weights: { c1: 0.5, c2: 0.5 } } }),
+    entry('s', 'CATBOOST', { stackedOn: ['c1'] }),
+    entry('c1', 'CATBOOST'),
+    entry('c2', 'CATBOOST'),
+    entry('c3', 'CATBOOST'),
+    entry('l1', 'LIGHTGBM'),
+    entry('l2', 'LIGHTGBM'),
+    entry('r', 'LINEAR'),
+  ];
+
+  it("is built on the ensemble's members and the best of each family, of the first layer alone", () => {
+    for (const { stackOn } of secondLayer(board, 'REGRESSION', 1)) {
+      expect(stackOn.toSorted()).toEqual(['c1', 'c2', 'l1', 'r']);
+    }
+    expect(secondLayer(board, 'MULTICLASS', 2).length).toBeGreaterThan(2);
+  });
+
+  it('is of trees alone, which make least of what its scores are too good by', () => {
+    const built = new Set(secondLayer(board, 'REGRESSION', 1).map(({ family }) => family));
+    expect(built).toEqual(new Set(['CATBOOST', 'LIGHTGBM', 'EXTRA_TREES']));
+  });
+
+  it('waits until there is about twice as much to learn from', () => {
+    const due = [1, 2, 3, 4, 5, 6, 7, 8].filter(
+      (round) => secondLayer(board, 'REGRESSION', round).length > 0,
+    );
+    expect(due).toEqual([1, 2, 4, 8]);
+  });
+
+  it('is none for two classes, where it gains nothing, nor without an ensemble', () => {
+    expect(secondLayer(board, 'BINARY', 1)).toEqual([]);
+    expect(secondLayer(board.slice(1), 'REGRESSION', 1)).toEqual([]);
   });
 });
 

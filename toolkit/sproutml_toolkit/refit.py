@@ -24,7 +24,7 @@ from .fitting import fit_part
 from .label_rule import rule_of
 from .metrics import metric_of
 from .model import frame_model, save_model
-from .train import BaggedModel, parameters_of
+from .train import BaggedModel, parameters_of, threads_of_a_fit
 from .wire import emit_progress
 
 FAST_MODEL = Path("work/fast-model.pkl")
@@ -52,7 +52,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         X_train=train.X, y_train=train.y, X_valid=train.X, y_valid=train.y,
         task=profile["task"], metric=metric_of(profile), n_classes=len(classes) if classes else 0,
         features=workspace.load_plan()["features"], seed=int(request.get("seed") or 0),
-        threads=max(int(request.get("threads") or 1), 1), exact=True,
+        threads=threads_of_a_fit(len(train), max(int(request.get("threads") or 1), 1)), exact=True,
     )  # fmt: skip
     held = np.zeros(len(train), dtype=bool)
     fitted = fit_part(family(trial["family"]), parameters, train, held, everything, "all rows")

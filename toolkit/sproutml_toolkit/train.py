@@ -181,6 +181,11 @@ def parameters_of(name: str, given: dict[str, Any]) -> dict[str, Any]:
     return module.DEFAULTS | {key: value for key, value in given.items() if key in module.DEFAULTS}
 
 
+def threads_of_a_fit(rows: int, threads: int) -> int:
+    """Of few rows threads wait for each other: a LightGBM of 14,000 took 16 s with one and 25 s with two."""
+    return threads if rows > _SIDE_BY_SIDE_ROWS else 1
+
+
 def _cross_validate(
     module: Any,
     parameters: dict[str, Any],
