@@ -176,30 +176,33 @@ function secondConfigurations(small: boolean): TrialGroup {
   });
   const generatedCatboost = variant('CatBoost (generated columns)', 'CATBOOST', { generate: true });
   const randomForest = variant('Random forest', 'RANDOM_FOREST', {});
+  const narrow = variant('Neural network (narrow)', 'MLP', {
+    hidden: [64, 64, 64, 64, 64],
+    dropout: 0.1,
+    learning_rate: 0.005,
+  });
+  const fewLeaves = variant('LightGBM (8 leaves, generated columns)', 'LIGHTGBM', {
+    learning_rate: 0.02,
+    generate: true,
+    num_leaves: 8,
+    extra_trees: true,
+    feature_fraction: 0.42,
+  });
   return {
     group: 'second ones of each kind',
     why: 'Second configurations of each kind, as long as enough time stays for tuning what does best.',
     together: true,
-    trials: [
-      ...(small ? cheapOnFewRows : []),
-      ...(small
-        ? [generatedCatboost, extraTrees, manyLeaves]
-        : [generatedCatboost, randomForest, manyLeaves]),
-      ...(small ? [] : [extraTrees, variant('Neural network', 'MLP', {})]),
-      variant('Neural network (narrow)', 'MLP', {
-        hidden: [64, 64, 64, 64, 64],
-        dropout: 0.1,
-        learning_rate: 0.005,
-      }),
-      variant('LightGBM (8 leaves, generated columns)', 'LIGHTGBM', {
-        learning_rate: 0.02,
-        generate: true,
-        num_leaves: 8,
-        extra_trees: true,
-        feature_fraction: 0.42,
-      }),
-      ...(small ? [randomForest] : []),
-    ],
+    trials: small
+      ? [...cheapOnFewRows, generatedCatboost, extraTrees, manyLeaves, narrow, fewLeaves, randomForest]
+      : [
+          generatedCatboost,
+          randomForest,
+          manyLeaves,
+          fewLeaves,
+          variant('Neural network', 'MLP', {}),
+          narrow,
+          extraTrees,
+        ],
   };
 }
 
