@@ -18,6 +18,7 @@ const COMMANDS: Readonly<Record<string, string>> = {
   split_table: 'split',
   prepare_features: 'prepare',
   train_trial: 'train',
+  train_stacked: 'train',
   build_ensemble: 'ensemble',
   evaluate_model: 'evaluate',
   fit_fast_model: 'refit',
@@ -67,26 +68,31 @@ describe('a team that is killed and run again', () => {
     }
   });
 
-  it('survives a kill after every few steps of one whole job, with trials under way each time', async () => {
-    const store = new MemoryStore();
-    const delay = ({ command }: Call) => (command === 'train' ? 3 : 0);
-    let attempts = 0;
-    const finished: string[] = [];
-    for (let over = false; !over; attempts += 1) {
-      const toolkit = new ScriptedToolkit({ delay });
-      const before = journaled(store);
-      const { done } = startTeam({ toolkit, store, elapsedMs, cpus: 3, dieAfter: 5 + (attempts % 7) });
-      over = await done.then(
-        () => true,
-        () => false,
-      );
-      expect(toolkit.calls.map(callName).filter((name) => before.has(name))).toEqual([]);
-      finished.push(...toolkit.finished.map(callName));
-    }
-    expect(attempts).toBeGreaterThan(10);
-    expect(store.result?.holdoutScore).toBe(0.88);
-    expect(store.artifacts.size).toBe(2);
-  });
+  it.each(['ROC_AUC', 'RMSE'] as const)(
+    'survives a kill after every few steps of one whole job, with trials under way each time (%s)',
+    async (metric) => {
+      const store = new MemoryStore();
+      const delay = ({ command }: Call) => (command === 'train' ? 3 : 0);
+      let attempts = 0;
+      const finished: string[] = [];
+      for (let over = false; !over; attempts += 1) {
+        const toolkit = new ScriptedToolkit({ delay, metric });
+        const before = journaled(store);
+        const { done } = startTeam({ toolkit, store, elapsedMs, cpus: 3, dieAfter: 5 + (attempts % 7) });
+        over = await done.then(
+          () => true,
+          () => false,
+        );
+        expect(toolkit.calls.map(callName).filter((name) => before.has(name))).toEqual([]);
+        finished.push(...toolkit.finished.map(callName));
+      }
+      expect(attempts).toBeGreaterThan(10);
+      const layers = [...store.journal.values()].filter(({ tool, ok }) => tool === 'train_stacked' && ok);
+      expect(layers.length > 0).toBe(metric === 'RMSE');
+      expect(store.result?.holdoutScore).toBe(0.88);
+      expect(store.artifacts.size).toBe(2);
+    },
+  );
 
   it('decides by the seconds left that were journaled, not by those of the second attempt', async () => {
     const whole = startTeam({ toolkit: new ScriptedToolkit(), options, elapsedMs });

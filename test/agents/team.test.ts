@@ -171,6 +171,24 @@ describe('a job of the team', () => {
     expect(new Set(threads)).toEqual(new Set([2]));
   });
 
+  it('builds a second layer on trials of the first, which the light model is never one of', async () => {
+    const toolkit = new ScriptedToolkit({ metric: 'RMSE' });
+    const { store, done } = startTeam({ toolkit });
+    await done;
+    const trained = toolkit.calls.filter(({ command }) => command === 'train').map(({ request }) => request);
+    const first = trained.filter(({ stackOn }) => stackOn === undefined).map(({ trialId }) => trialId);
+    const second = trained.filter(({ stackOn }) => stackOn !== undefined);
+    expect(second.length).toBeGreaterThan(3);
+    for (const { stackOn } of second) {
+      expect((stackOn as string[]).length).toBeGreaterThan(1);
+      expect(first).toEqual(expect.arrayContaining(stackOn as string[]));
+    }
+    const light = toolkit.calls.find(({ command }) => command === 'refit')?.request.trialIds as string[];
+    expect(first).toEqual(expect.arrayContaining(light));
+    expect(second.filter(({ trialId }) => light.includes(trialId as string))).toEqual([]);
+    expect(new Set([...store.trials.values()].map(({ id }) => id)).size).toBe(store.trials.size);
+  });
+
   it('makes progress that never falls and ends at 1', async () => {
     const { store, done } = startTeam({ toolkit: new ScriptedToolkit({ delay: () => 1 }) });
     await done;

@@ -3,6 +3,11 @@
 Trials are picked by how they do on the same rows the ensemble is then scored on, so its score is slightly optimistic:
 a few hundredths of the gap between trials, more on small data. The holdout score is not.
 
+Of few rows the selection picks what is best by chance. There it is made on many halves of them, and the mean of what they pick is
+drawn towards the mean of all trials as far as pays on the other halves. Sealed rows of two splits each, AUC: credit_g .795 and .776
+for .792 and .771 of one selection, titanic .888 and .881 for .887 and .880, churn .926 and .943 for .925 and .943; log loss of car
+.0048 for .0055. On vehicle, abalone, moneyball, telco and wine it changes next to nothing.
+
 For a label metric trials are picked by log loss, and the rule for labels is chosen after (see label_rule). Label metrics jump
 with single rows, and a selection that follows them does worse on new rows: in 17 of 24 comparisons (four metrics on six
 tables), by 0.004 on average; one that follows the metric under the rule best for each mean does so in 16, by 0.003.
@@ -20,6 +25,7 @@ from .calibration import find_sharpening, sharpened
 from .label_rule import LabelRule, find_rule, weighed_oof
 from .metrics import LABEL_METRICS, metric_of, score, utility
 from .sampling import evenly_spaced, target_order
+from .split import deal_folds
 from .stacking import answers_of
 from .wire import ToolkitError, emit_progress
 
@@ -28,6 +34,12 @@ _SORTING = frozenset({"ROC_AUC", "PR_AUC"})
 _MICROS, _SORTING_MICROS, _SELECTION_MICROS = 0.02, 0.2, 5e6
 # However many trials and classes: so many rows times classes, and so many rows, choose.
 _FEWEST_CELLS, _FEWEST_ROWS = 40_000, 2_000
+
+# Up to so many rows halves of them choose: this many pairs, of so many rounds each. What the mean of all trials may count in it.
+_FEW_ROWS, _PAIRS, _HALF_ROUNDS = 5_000, 5, 20
+_SHARES_OF_ALL = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+# A member of less weight than this is not worth its answer.
+_LEAST_WEIGHT = 0.01
 
 _NOTE = "members were chosen on the same out-of-fold rows as this score, which is therefore slightly optimistic"
 
@@ -67,10 +79,8 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     oofs = [workspace.load_oof(trial_id) for trial_id in trials]
     metric = metric_of(profile)
     rounds = int(request.get("rounds") or 40)
-    counts = greedy_selection(oofs, train.y, "LOG_LOSS" if metric in LABEL_METRICS else metric, rounds)
-    weights = {
-        trial_id: float(count / counts.sum()) for trial_id, count in zip(trials, counts, strict=True) if count > 0
-    }
+    shares = choose_weights(oofs, train.y, "LOG_LOSS" if metric in LABEL_METRICS else metric, rounds)
+    weights = {trial_id: float(share) for trial_id, share in zip(trials, shares, strict=True) if share > 0}
     oof, model, rule = assemble(weights)
     decisive = weighed_oof(rule, oof, folds)
     notes = [_NOTE]
@@ -103,6 +113,36 @@ def assemble(weights: dict[str, float]) -> tuple[np.ndarray, EnsembleModel, Labe
     sharpening = find_sharpening(metric, y, oof, folds)
     rule = find_rule(metric, y, sharpening.oof, folds)
     return sharpening.oof, EnsembleModel(weights, sharpening.temperature), rule
+
+
+def choose_weights(oofs: list[np.ndarray], y: np.ndarray, metric: str, rounds: int) -> np.ndarray:
+    """(trials,) weights that sum to 1: by one greedy selection, of few rows by many on halves of them."""
+    if len(y) > _FEW_ROWS or len(oofs) < 2 or metric in _SORTING and np.bincount(y).min() < 2:
+        counts = greedy_selection(oofs, y, metric, rounds)
+        return counts / counts.sum()
+    rng, alike = np.random.default_rng(0), np.full(len(oofs), 1.0 / len(oofs))
+    strata = y if np.issubdtype(y.dtype, np.integer) else np.zeros(len(y), dtype=int)
+    chosen, gains = np.zeros(len(oofs)), np.zeros(len(_SHARES_OF_ALL))
+    for _ in range(_PAIRS):
+        halves = deal_folds(strata, 2, rng)
+        for half in (0, 1):
+            here, there = halves == half, halves != half
+            counts = greedy_selection([oof[here] for oof in oofs], y[here], metric, _HALF_ROUNDS)
+            picked, others = counts / counts.sum(), [oof[there] for oof in oofs]
+            gains += [utility(metric, y[there], _mean(others, _drawn(picked, alike, share))) for share in _SHARES_OF_ALL]
+            chosen += picked
+    # Of equals the fewest members.
+    weights = _drawn(chosen / chosen.sum(), alike, _SHARES_OF_ALL[int(np.argmax(gains))])
+    weights[weights < min(_LEAST_WEIGHT, weights.max())] = 0.0
+    return weights / weights.sum()
+
+
+def _drawn(weights: np.ndarray, towards: np.ndarray, share: float) -> np.ndarray:
+    return (1.0 - share) * weights + share * towards
+
+
+def _mean(oofs: list[np.ndarray], weights: np.ndarray) -> np.ndarray:
+    return np.sum([weight * oof for weight, oof in zip(weights, oofs, strict=True) if weight > 0], axis=0)
 
 
 def greedy_selection(oofs: list[np.ndarray], y: np.ndarray, metric: str, rounds: int) -> np.ndarray:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from sproutml_toolkit import ensemble
-from sproutml_toolkit.ensemble import greedy_selection
+from sproutml_toolkit.ensemble import choose_weights, greedy_selection
+from sproutml_toolkit.metrics import score
 
 RNG = np.random.default_rng(5)
 
@@ -51,3 +52,37 @@ def test_all_of_a_rare_class_choose(metric: str) -> None:
     assert rows is not None and len(rows) < 60_000
     assert y[rows].sum() == y.sum() > 20
     assert greedy_selection(oofs * 12, y, metric, 3)[1::2].sum() > 0
+
+
+def test_of_few_rows_alike_trials_count_alike() -> None:
+    """One selection follows chance; whoever is just as good gets a share."""
+    y = (RNG.random(400) < 0.4).astype(int)
+    oofs = [answers(y, 3.0) for _ in range(12)]
+    weights = choose_weights(oofs, y, "ROC_AUC", 40)
+    assert weights.sum() == pytest.approx(1.0) and np.count_nonzero(weights) >= 10
+    greedy = greedy_selection(oofs, y, "ROC_AUC", 40)
+    new = (RNG.random(20_000) < 0.4).astype(int)
+    unseen = [answers(new, 3.0) for _ in range(12)]
+    scores = [score("ROC_AUC", new, np.sum([w * oof for w, oof in zip(each / each.sum(), unseen)], axis=0)) for each in (weights, greedy)]
+    assert scores[0] > scores[1]
+
+
+@pytest.mark.parametrize("metric", ["LOG_LOSS", "RMSE"])
+def test_of_few_rows_a_bad_trial_counts_for_nothing_all_the_same(metric: str) -> None:
+    y = (RNG.random(600) < 0.4).astype(int)
+    good, bad = answers(y, 0.5), answers(y, 30.0)
+    if metric == "RMSE":
+        y, good, bad = y.astype(float), good[:, 1], bad[:, 1]
+    weights = choose_weights([bad, good, bad], y, metric, 40)
+    assert weights[1] > 0.95
+
+
+@pytest.mark.parametrize(("rows", "metric"), [(12, "ROC_AUC"), (5, "LOG_LOSS"), (4, "RMSE")])
+def test_weights_come_of_the_fewest_rows(rows: int, metric: str) -> None:
+    y = np.array([1, *[0] * (rows - 1)])  # one row of a class: no half ranks both
+    oofs = [answers(y, 1.0) for _ in range(3)]
+    if metric == "RMSE":
+        y, oofs = y.astype(float), [oof[:, 1] for oof in oofs]
+    weights = choose_weights(oofs, y, metric, 40)
+    assert weights.sum() == pytest.approx(1.0) and np.all(weights >= 0)
+    assert np.array_equal(weights, choose_weights(oofs, y, metric, 40))
