@@ -35,8 +35,9 @@ _MICROS, _SORTING_MICROS, _SELECTION_MICROS = 0.02, 0.2, 5e6
 # However many trials and classes: so many rows times classes, and so many rows, choose.
 _FEWEST_CELLS, _FEWEST_ROWS = 40_000, 2_000
 
-# Up to so many rows halves of them choose: this many pairs, of so many rounds each. What the mean of all trials may count in it.
-_FEW_ROWS, _PAIRS, _HALF_ROUNDS = 5_000, 5, 20
+# Up to so many rows halves of them choose: pairs of halves, in so many rounds each, and what all of them may take in microseconds.
+_FEW_ROWS, _FEWEST_PAIRS, _MOST_PAIRS, _HALF_ROUNDS, _HALVES_MICROS = 5_000, 2, 5, 20, 1.5e6
+# What the mean of all trials may count in theirs.
 _SHARES_OF_ALL = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 # A member of less weight than this is not worth its answer.
 _LEAST_WEIGHT = 0.01
@@ -123,7 +124,8 @@ def choose_weights(oofs: list[np.ndarray], y: np.ndarray, metric: str, rounds: i
     rng, alike = np.random.default_rng(0), np.full(len(oofs), 1.0 / len(oofs))
     strata = y if np.issubdtype(y.dtype, np.integer) else np.zeros(len(y), dtype=int)
     chosen, gains = np.zeros(len(oofs)), np.zeros(len(_SHARES_OF_ALL))
-    for _ in range(_PAIRS):
+    micros = len(y) * len(oofs) * _HALF_ROUNDS * _micros_of_score(oofs, metric)
+    for _ in range(int(np.clip(_HALVES_MICROS / micros, _FEWEST_PAIRS, _MOST_PAIRS))):
         halves = deal_folds(strata, 2, rng)
         for half in (0, 1):
             here, there = halves == half, halves != half
@@ -170,9 +172,7 @@ def greedy_selection(oofs: list[np.ndarray], y: np.ndarray, metric: str, rounds:
 def _deciding_rows(oofs: list[np.ndarray], y: np.ndarray, metric: str, rounds: int) -> np.ndarray | None:
     """Positions of the rows that selection is by; None: all."""
     classes = oofs[0].shape[1] if oofs[0].ndim == 2 else 1
-    sorts = metric in _SORTING
-    # Of two classes one is sorted.
-    micros = (_SORTING_MICROS if sorts else _MICROS) * (1 if sorts and classes == 2 else classes)
+    sorts, micros = metric in _SORTING, _micros_of_score(oofs, metric)
     most = int(max(_SELECTION_MICROS / (len(oofs) * rounds * micros), _FEWEST_CELLS / max(classes, 2), _FEWEST_ROWS))
     if len(y) <= most:
         return None
@@ -194,6 +194,15 @@ def _micros_per_row(trial_ids: list[str]) -> float:
     # What is told of a trial of the second layer holds what those that it learns from take.
     told = sum(result["predictMicrosPerRow"] for result in results.values())
     return told - sum(results[base]["predictMicrosPerRow"] for result in results.values() for base in workspace.bases_of(result))
+
+
+def _micros_of_score(oofs: list[np.ndarray], metric: str) -> float:
+    """What the metric of one trial's scores takes per row, about."""
+    classes = oofs[0].shape[1] if oofs[0].ndim == 2 else 1
+    if metric not in _SORTING:
+        return _MICROS * classes
+    # Of two classes one is sorted.
+    return _SORTING_MICROS * (1 if classes == 2 else classes)
 
 
 def _members(trial_ids: list[str]) -> dict[str, dict[str, Any]]:
