@@ -78,7 +78,15 @@ describe('a team that is killed and run again', () => {
       for (let over = false; !over; attempts += 1) {
         const toolkit = new ScriptedToolkit({ delay, metric });
         const before = journaled(store);
-        const { done } = startTeam({ toolkit, store, elapsedMs, cpus: 3, dieAfter: 5 + (attempts % 7) });
+        const dieAfter = 5 + (attempts % 7);
+        const { done } = startTeam({
+          toolkit,
+          store,
+          options: { maxTrials: 22 },
+          elapsedMs,
+          cpus: 3,
+          dieAfter,
+        });
         over = await done.then(
           () => true,
           () => false,
