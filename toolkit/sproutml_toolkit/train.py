@@ -149,7 +149,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         "foldRows": round(float(np.mean([outcome.learnt_rows for outcome in outcomes]))),
         "sampled": any(outcome.learnt_rows < len(train) - len(outcome.rows) for outcome in outcomes),
         "predictMicrosPerRow": round(sum(o.predict_seconds / len(o.rows) for o in outcomes) * 1e6 + sum(stack.values()), 2),
-        "parameters": _effective(outcomes),
+        "parameters": _effective(outcomes) | ({"stackOn": list(stack)} if stack else {}),
         "notes": sorted(notes),
         "rule": rule.to_json() if rule else None,
     }

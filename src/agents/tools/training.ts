@@ -132,7 +132,10 @@ function train(
         family: trial.family,
         isPartial: trial.quick || result.sampled,
         call: nth,
-        origin,
+        // What learns from a language model's trials is its too: the playbook alone had not come by it.
+        origin: board.trials.some(({ id, origin: whose }) => bases.includes(id) && whose === 'LANGUAGE_MODEL')
+          ? 'LANGUAGE_MODEL'
+          : origin,
         codes: [],
         stackedOn: bases,
         parameters: result.parameters,
