@@ -209,12 +209,10 @@ export class Budget {
    */
   sampleRows(trial: Sized): number | null {
     const { family, keepFree } = trial;
-    const { rows, folds } = this.#board.size();
-    const inFold = rows * (1 - 1 / folds);
-    if (this.#maxTrials !== null || !STOPPABLE.has(family) || inFold <= QUICK_ROWS) return null;
+    if (this.#maxTrials !== null || !STOPPABLE.has(family) || !this.#isLarge()) return null;
     const least = this.#least(trial);
     if (this.trialLimit(keepFree) >= least) return null;
-    return Math.floor((inFold * this.#sampleLimit(family, keepFree)) / least);
+    return Math.floor((this.#rowsInFold() * this.#sampleLimit(family, keepFree)) / least);
   }
 
   /** As trialLimit, for a trial that learns from a sample and then answers all rows. */
@@ -247,11 +245,22 @@ export class Budget {
     };
   }
 
-  /** Seconds without which a trial is not worth its start: of families that stop early as few as one of them took. */
+  /** Seconds without which a trial is not worth its start: of families that stop early, where rows are few, as few as one took. */
   #least({ family, isStacked = false }: Sized): number {
     const estimate = this.estimate(family, isStacked);
     if (!STOPPABLE.has(family)) return estimate;
-    return Math.min(estimate * LEAST_SHARE, ...this.#seen(family, isStacked));
+    const quickest = this.#maxTrials === null && !this.#isLarge() ? this.#seen(family, isStacked) : [];
+    return Math.min(estimate * LEAST_SHARE, ...quickest);
+  }
+
+  /** Whether trials may learn from a part of a fold's rows. */
+  #isLarge(): boolean {
+    return this.#rowsInFold() > QUICK_ROWS;
+  }
+
+  #rowsInFold(): number {
+    const { rows, folds } = this.#board.size();
+    return rows * (1 - 1 / folds);
   }
 
   /** The time limit handed to a trial: what is left, but never so much that one configuration eats the search. */

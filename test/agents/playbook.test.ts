@@ -137,6 +137,28 @@ describe('the second layer', () => {
     expect(secondLayer(board, 'MULTICLASS', 2).length).toBeGreaterThan(2);
   });
 
+  it('is never built twice on the same, nor on what needs code, nor on what a language model added', () => {
+    const built = secondLayer(board, 'REGRESSION', 1)[0]?.stackOn ?? [];
+    expect(secondLayer([...board, entry('t', 'CATBOOST', { stackedOn: built })], 'REGRESSION', 2)).toEqual(
+      [],
+    );
+    const theirs = [
+      entry('m', 'MLP', { needsCode: true }),
+      entry('k', 'KNN', { origin: 'LANGUAGE_MODEL' }),
+      ...board,
+    ];
+    expect(secondLayer(theirs, 'REGRESSION', 1)[0]?.stackOn).toEqual(built);
+  });
+
+  it('keeps the best of each family where an ensemble has more members than it can take', () => {
+    const many = Array.from({ length: 20 }, (_, index) => entry(`c${index + 4}`, 'CATBOOST'));
+    const weights = Object.fromEntries(many.map(({ id }) => [id, 0.05]));
+    const wide = [entry('e', 'ENSEMBLE', { parameters: { weights } }), ...many, ...board.slice(1)];
+    const [first] = secondLayer(wide, 'REGRESSION', 1);
+    expect(first?.stackOn).toEqual(expect.arrayContaining(['c4', 'l1', 'r']));
+    expect(first?.stackOn).toHaveLength(12);
+  });
+
   it('is of trees alone, which make least of what its scores are too good by', () => {
     const built = new Set(secondLayer(board, 'REGRESSION', 1).map(({ family }) => family));
     expect(built).toEqual(new Set(['CATBOOST', 'LIGHTGBM', 'EXTRA_TREES']));
@@ -180,6 +202,32 @@ describe('the tuner', () => {
       answered('read_leaderboard', board),
     ],
   });
+  it('calls no tool that its seat lacks, and numbers its calls as a release without a second layer did', () => {
+    const layered = view(500);
+    const [brief] = layered.calls;
+    if (!brief) throw new Error('no calls');
+    const ensemble = {
+      id: 'e',
+      name: 'E',
+      family: 'ENSEMBLE',
+      score: 0.95,
+      seconds: 1,
+      parameters: { weights: {} },
+    };
+    const calls = [
+      answered('read_brief', { ...(brief.answer as { result: object }).result, task: 'REGRESSION' }),
+      answered('read_leaderboard', [ensemble, ...board.map((each, index) => ({ ...each, id: `b${index}` }))]),
+    ];
+    const number = (moves: ReturnType<typeof tunerPlaybook>, wanted: string) =>
+      moves.filter(({ tool }) => tool === wanted).map((move) => move.number);
+    const moves = tunerPlaybook({ ...layered, calls, tools: ['train_trial', 'train_stacked'] });
+    expect(number(moves, 'train_trial')).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(number(moves, 'train_stacked')).toEqual([6, 7, 8, 9]);
+    expect(moves[0]?.tool).toBe('train_stacked');
+    const without = tunerPlaybook({ ...layered, calls, tools: ['train_trial'] });
+    expect(new Set(without.map(({ tool }) => tool))).toEqual(new Set(['train_trial']));
+  });
+
   const tuned = (moves: ReturnType<typeof tunerPlaybook>) => moves.map(({ input }) => input?.family);
 
   it('tunes the strongest families, the dearest trials first', () => {

@@ -16,7 +16,7 @@ from .calibration import sharpened
 from .columns import ColumnType, as_written, typed
 from .label_rule import rule_of, threshold, weighed
 from .metrics import labels
-from .stacking import answers_of
+from .stacking import weighed_answers
 from .wire import ToolkitError
 
 _LIBRARIES = ("numpy", "pandas", "scipy", "scikit-learn", "lightgbm", "catboost")
@@ -51,9 +51,7 @@ class FittedModel:
 
     def predict_scores(self, X: pd.DataFrame) -> np.ndarray:
         """Raw typed feature rows (as in workspace.Table.X) to (n, n_classes) probabilities or (n,) values."""
-        known: dict[int, np.ndarray] = {}
-        total = sum(weight * answers_of(member, X, known) for weight, member in self.members)
-        return sharpened(np.asarray(total), self.temperature)
+        return sharpened(weighed_answers(self.members, X), self.temperature)
 
     def predict(self, raw: pd.DataFrame) -> np.ndarray:
         """(n,) labels (str) or values for raw rows: cells as strings or already typed, missing or unseen, any order."""

@@ -5,6 +5,7 @@ learns from answers of models that knew the rows it is scored on, so that its sc
 of that (credit_g: an AUC of .909 that is .784 on sealed rows), trees next to nothing.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -31,7 +32,7 @@ class AnswerColumns:
         for place, scores in enumerate(answers):
             parts = scores[:, None] if scores.ndim == 1 else scores[:, 1:] if scores.shape[1] == 2 else scores
             for number, part in enumerate(parts.T):
-                columns[_name(place, number)] = (part - self.offset) / self.scale
+                columns[_name(place, number)] = ((part - self.offset) / self.scale).astype(np.float32)
         return pd.DataFrame(columns, index=index)
 
     def beside(self, X: pd.DataFrame, answers: list[np.ndarray]) -> pd.DataFrame:
@@ -44,7 +45,7 @@ def _name(place: int, number: int) -> str:
     return f"  answer {place + 1}.{number + 1}"
 
 
-def features_of(columns: pd.DataFrame) -> list[dict[str, object]]:
+def features_of(columns: Iterable[str]) -> list[dict[str, object]]:
     """The plan's entries for such columns."""
     treatment = "number: what a model of the first layer answers"
     return [{"name": name, "type": "NUMERIC", "treatment": treatment, "kind": "number"} for name in columns]
@@ -61,15 +62,26 @@ class StackedModel:
 
     def predict_scores(self, X: pd.DataFrame) -> np.ndarray:
         """(n, n_classes) probabilities or (n,) values."""
-        return answers_of(self, X, {})
+        return weighed_answers([(1.0, self)], X)
 
 
-def answers_of(scorer: Scorer, X: pd.DataFrame, known: dict[int, np.ndarray]) -> np.ndarray:
-    """A model's answers to X; each model is asked once for all that share `known`, whichever layer wants to hear it."""
-    if id(scorer) not in known:
+def weighed_answers(members: list[tuple[float, Scorer]], X: pd.DataFrame) -> np.ndarray:
+    """The members' answers to X by weight, summed: (n, n_classes) or (n,). What several learn from is asked once for all."""
+    shared = {id(base) for _, member in members if isinstance(member, StackedModel) for base in member.bases}
+    known: dict[int, np.ndarray] = {}
+
+    def answers_of(scorer: Scorer) -> np.ndarray:
+        if id(scorer) in known:
+            return known[id(scorer)]
         if isinstance(scorer, StackedModel):
-            answers = [answers_of(base, X, known) for base in scorer.bases]
-            known[id(scorer)] = scorer.inner.predict_scores(scorer.columns.beside(X, answers))
-        else:
-            known[id(scorer)] = scorer.predict_scores(X)
-    return known[id(scorer)]
+            return scorer.inner.predict_scores(scorer.columns.beside(X, [answers_of(base) for base in scorer.bases]))
+        scores = scorer.predict_scores(X)
+        if id(scorer) in shared:
+            known[id(scorer)] = scores
+        return scores
+
+    (weight, first), *others = members
+    total = weight * answers_of(first)
+    for weight, member in others:
+        total = total + weight * answers_of(member)
+    return total

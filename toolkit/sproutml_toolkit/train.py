@@ -86,8 +86,8 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     stack = _first_layer(request.get("stackOn") or [], coded)
     columns = AnswerColumns.of(train.y, bool(classes))
     if stack:
-        answers = columns.of_answers([workspace.load_oof(trial_id) for trial_id in stack], train.X.index)
-        train, features = replace(train, X=pd.concat([train.X, answers], axis=1)), features + features_of(answers)
+        beside = columns.beside(train.X, [workspace.load_oof(trial_id) for trial_id in stack])
+        train, features = replace(train, X=beside), features + features_of(beside.columns[train.X.shape[1] :])
 
     base = Fold(
         X_train=train.X, y_train=train.y, X_valid=train.X, y_valid=train.y,

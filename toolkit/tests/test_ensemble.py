@@ -67,6 +67,15 @@ def test_of_few_rows_alike_trials_count_alike() -> None:
     assert scores[0] > scores[1]
 
 
+def test_of_few_rows_no_trial_is_put_before_its_ensemble_by_luck() -> None:
+    for _ in range(6):
+        y = (RNG.random(200) < 0.4).astype(int)
+        oofs = [answers(y, 3.0) for _ in range(20)]
+        weights = choose_weights(oofs, y, "ROC_AUC", 40)
+        together = score("ROC_AUC", y, np.sum([w * oof for w, oof in zip(weights, oofs)], axis=0))
+        assert together >= max(score("ROC_AUC", y, oof) for oof in oofs)
+
+
 @pytest.mark.parametrize("metric", ["LOG_LOSS", "RMSE"])
 def test_of_few_rows_a_bad_trial_counts_for_nothing_all_the_same(metric: str) -> None:
     y = (RNG.random(600) < 0.4).astype(int)

@@ -10,7 +10,7 @@ from finished_job import layered
 
 from sproutml_toolkit import ensemble, train, workspace
 from sproutml_toolkit.model import fitted_model, load_model
-from sproutml_toolkit.stacking import AnswerColumns, StackedModel, answers_of
+from sproutml_toolkit.stacking import AnswerColumns, StackedModel, weighed_answers
 from sproutml_toolkit.wire import ToolkitError
 
 REQUEST = {"family": "EXTRA_TREES", "params": {"n_estimators": 5}, "timeLimitSeconds": 60, "threads": 1, "seed": 1}
@@ -59,11 +59,9 @@ def test_a_model_of_the_first_layer_is_asked_once_whoever_learns_from_it(job: Pa
             self.asked += 1
             return np.zeros(len(X))
 
-    base, known = Counting(), {}
+    base = Counting()
     layer = [StackedModel(["x"], AnswerColumns(), Counting(), [base]) for _ in range(3)]
-    X = workspace.load_holdout().X
-    for model in [base, *layer]:
-        answers_of(model, X, known)
+    weighed_answers([(0.25, model) for model in [base, *layer]], workspace.load_holdout().X)
     assert base.asked == 1
 
 

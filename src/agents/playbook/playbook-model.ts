@@ -24,9 +24,9 @@ export class PlaybookModel implements Model {
       .slice(0, 16);
     return {
       usage: new Usage(),
-      output: moves.map(({ tool, why, input }, index) => ({
+      output: moves.map(({ tool, why, input, number }, index) => ({
         type: 'function_call',
-        callId: `${turn}-${index}`,
+        callId: `${turn}-${number ?? index}`,
         name: tool,
         arguments: JSON.stringify({ ...input, why: why ?? null }),
         status: 'completed',

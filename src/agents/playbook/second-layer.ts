@@ -1,4 +1,4 @@
-import { FAMILIES } from '../../domain/vocabulary.ts';
+import { FAMILIES, type Mind } from '../../domain/vocabulary.ts';
 import type { Parameters } from '../toolkit-protocol.ts';
 import type { StackedRequest } from '../tools/training.ts';
 import { asList } from './portfolio.ts';
@@ -9,6 +9,8 @@ export interface Layered {
   family: (typeof FAMILIES)[number];
   parameters: Readonly<Record<string, unknown>>;
   stackedOn?: readonly string[] | undefined;
+  needsCode?: boolean | undefined;
+  origin?: Mind | undefined;
 }
 
 /**
@@ -38,15 +40,21 @@ const CONFIGURATIONS: readonly [string, StackedRequest['family'], Parameters][] 
 /** In the tuner's rounds 1, 2, 4, 8 …: when there is about twice as much to learn from. */
 const isDue = (round: number): boolean => (round & (round - 1)) === 0;
 
-/** Models that learn from what others answer: the ensemble's members and the best of each family. `board`: best first. */
+/**
+ * Models that learn from what others answer: the best of each family and the ensemble's members. `board`: best first. Beside a language
+ * model only of the playbook's own, so that what that adds can be told.
+ */
 export function secondLayer(board: readonly Layered[], task: string, round: number): StackedRequest[] {
   const ensemble = board.find(({ family }) => family === 'ENSEMBLE');
   if (!GAINS.has(task) || !isDue(round) || !ensemble) return [];
-  const first = board.filter((entry) => entry.family !== 'ENSEMBLE' && !entry.stackedOn?.length);
+  const first = board
+    .filter(({ family, stackedOn }) => family !== 'ENSEMBLE' && !stackedOn?.length)
+    .filter(({ needsCode, origin }) => !needsCode && origin !== 'LANGUAGE_MODEL');
   const members = first.filter(({ id }) => id in Object(ensemble.parameters.weights));
   const leaders = FAMILIES.flatMap((family) => first.find((entry) => entry.family === family) ?? []);
-  const stackOn = [...new Set([...members, ...leaders].map(({ id }) => id))].slice(0, MOST_BASES);
-  if (stackOn.length < 2) return [];
+  const stackOn = [...new Set([...leaders, ...members].map(({ id }) => id))].slice(0, MOST_BASES);
+  const isBuilt = board.some(({ stackedOn }) => new Set(stackedOn).isSupersetOf(new Set(stackOn)));
+  if (stackOn.length < 2 || isBuilt) return [];
   return CONFIGURATIONS.map(([name, family, parameters]) => ({
     name: `${name} (second layer ${round})`,
     family,

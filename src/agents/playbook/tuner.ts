@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { FAMILIES, type Family } from '../../domain/vocabulary.ts';
+import { FAMILIES, type Family, MINDS } from '../../domain/vocabulary.ts';
 import type { Parameters } from '../toolkit-protocol.ts';
 import type { TrialRequest } from '../tools/training.ts';
 import { asList, unclocked } from './portfolio.ts';
@@ -25,6 +25,8 @@ const leaderboard = z.array(
     seconds: z.number(),
     parameters: z.record(z.string(), z.unknown()),
     stackedOn: z.array(z.string()).optional(),
+    needsCode: z.boolean().optional(),
+    origin: z.enum(MINDS).optional(),
   }),
 );
 type Entry = z.output<typeof leaderboard>[number];
@@ -48,7 +50,8 @@ export function tunerPlaybook(view: View): Moves {
   const counted = job.trialsLeft !== null;
   const { parallel } = counted ? unclocked(job) : job;
   const trialsLeft = job.trialsLeft ?? Number.POSITIVE_INFINITY;
-  const stacked = secondLayer(board, job.task, round).slice(0, trialsLeft);
+  const canStack = view.tools?.includes('train_stacked') ?? true;
+  const stacked = canStack ? secondLayer(board, job.task, round).slice(0, trialsLeft) : [];
   const wanted = Math.min(Math.max(6, parallel * 2), trialsLeft - stacked.length);
   const dearest = job.secondsLeft * (counted ? 1 : DEAREST_SHARE);
   const proposals = propose(board, wanted, dearest, job.seed, round);
@@ -61,19 +64,26 @@ export function tunerPlaybook(view: View): Moves {
     ...told(
       'train_stacked',
       stacked,
+      proposals.length,
       `Round ${round}: ${stacked.length} models that also learn from what the best of each kind answer.`,
     ),
     ...told(
       'train_trial',
       proposals.map(({ trial }) => trial),
+      0,
       `Round ${round}: ${proposals.length} changes around ${families}; only what scores better counts.`,
     ),
   ];
 }
 
-/** Calls side by side, the first of which says why. */
-const told = (tool: string, inputs: readonly Move['input'][], why: string): Moves =>
-  inputs.map((input, index) => ({ tool, ...(input ? { input } : {}), ...(index === 0 ? { why } : {}) }));
+/** Calls side by side, numbered from `first` on; the first says why. */
+const told = (tool: string, inputs: readonly Move['input'][], first: number, why: string): Moves =>
+  inputs.map((input, index) => ({
+    tool,
+    number: first + index,
+    ...(input ? { input } : {}),
+    ...(index === 0 ? { why } : {}),
+  }));
 
 interface Proposal {
   source: Entry;

@@ -6,6 +6,8 @@ import { ARGUMENTS_INVALID } from '../step.ts';
 export interface View {
   task: unknown;
   calls: readonly ViewCall[];
+  /** What the agent can call; undefined: all that its playbook knows. */
+  tools?: readonly string[];
 }
 
 export interface ViewCall {
@@ -22,6 +24,8 @@ export interface Move {
   /** The sentence people read; left out when it goes without saying. */
   why?: string;
   input?: Readonly<Record<string, unknown>>;
+  /** Its number in the turn where that is not its place: a move that a later release puts first leaves the others theirs. */
+  number?: number;
 }
 
 /** A deterministic policy for one seat: the same view, the same moves. It can go on from calls it did not make itself. */
@@ -29,7 +33,8 @@ export type Playbook = (view: View) => Moves;
 
 /** Reads the conversation out of a model request. */
 export function readView(request: ModelRequest): View {
-  if (typeof request.input === 'string') return { task: readTask(request.input), calls: [] };
+  const tools = request.tools.map(({ name }) => name);
+  if (typeof request.input === 'string') return { task: readTask(request.input), calls: [], tools };
   let task: unknown = null;
   const answers = new Map<string, unknown>();
   for (const item of request.input) {
@@ -43,7 +48,7 @@ export function readView(request: ModelRequest): View {
       input: readJson(item.arguments),
       answer: answers.get(item.callId) ?? null,
     }));
-  return { task, calls: calls.filter(({ answer }) => !neverRan.safeParse(answer).success) };
+  return { task, calls: calls.filter(({ answer }) => !neverRan.safeParse(answer).success), tools };
 }
 
 /** A call whose arguments were not accepted did nothing, and asks to be made again. */

@@ -59,6 +59,8 @@ export interface LeaderboardEntry {
   parameters: Readonly<Record<string, unknown>>;
   /** The trials that a model of the second layer learns from; left out where it is of the first. */
   stackedOn?: readonly string[];
+  /** Whether agent-written code must run for its answers; left out where none must. */
+  needsCode?: boolean;
   /** Whose idea it was; said where there are two minds. */
   origin?: Mind;
 }
@@ -82,6 +84,7 @@ export const readLeaderboard = agentTool({
           seconds: trial.wallSeconds,
           parameters: trial.parameters,
           ...(trial.stackedOn.length > 0 ? { stackedOn: trial.stackedOn } : {}),
+          ...(trial.codes.length > 0 ? { needsCode: true } : {}),
           ...(agent.team.mind === 'LANGUAGE_MODEL' ? { origin: trial.origin } : {}),
         }));
       },

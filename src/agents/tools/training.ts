@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { FAMILIES, type Family, type Mind } from '../../domain/vocabulary.ts';
+import type { Blackboard } from '../blackboard.ts';
 import type { AgentContext, Team } from '../context.ts';
 import { recordTrial, stableTrialId } from '../leaderboard.ts';
 import { originOf } from '../origin.ts';
@@ -33,7 +34,7 @@ export const trainTrial = agentTool({
   description:
     'Cross-validates one configuration on the fixed folds. Waits for a free core. Answers with the score, or says why it was not run.',
   parameters: trialShape,
-  execute: (trial, agent, callId, nth) => train(agent, callId, nth, 'train_trial', trial, []),
+  execute: (trial, agent, callId, nth) => train(agent, callId, nth, 'train_trial', trial, null),
 });
 
 const stackedShape = {
@@ -61,25 +62,46 @@ export const trainStacked = agentTool({
         ({ family, stackedOn, codes }) => family !== 'ENSEMBLE' && stackedOn.length + codes.length === 0,
       )
       .filter(({ id }) => stackOn.includes(id))
+      .slice(0, mostBases(board))
       .map(({ id }) => id);
-    return train(agent, callId, nth, 'train_stacked', { ...trial, quick: false, keepFree: 0 }, bases);
+    const asked = { ...trial, quick: false, keepFree: 0 };
+    return train(agent, callId, nth, 'train_stacked', asked, { bases, stackOn });
   },
 });
 
-/** Trains in turn, and puts what comes of it on the leaderboard. `bases`: the trials that it learns from; none in the first layer. */
+/** A model answers in a column, or in one for each of several classes: more of them would drown the table's own. */
+const MOST_ANSWER_COLUMNS = 120;
+const MOST_ANSWER_CELLS = 20e6;
+
+function mostBases(board: Blackboard): number {
+  const classes = board.profile?.classes?.length ?? 1;
+  const columns = Math.min(MOST_ANSWER_COLUMNS, MOST_ANSWER_CELLS / Math.max(1, board.size().rows));
+  return Math.floor(columns / (classes > 2 ? classes : 1));
+}
+
+/**
+ * Trains in turn, and puts what comes of it on the leaderboard. `layer`: the trials that a model of the second learns from, of those
+ * that were named.
+ */
 function train(
   agent: AgentContext,
   callId: string,
   nth: number,
   tool: string,
   trial: TrialRequest,
-  bases: readonly string[],
+  layer: { bases: readonly string[]; stackOn: readonly string[] } | null,
 ) {
   const { team } = agent;
   const { board, budget } = team;
-  const isStacked = tool === 'train_stacked';
+  const isStacked = layer !== null;
+  const bases = layer?.bases ?? [];
   const parameters: Parameters = Object.fromEntries(trial.parameters.map(({ name, value }) => [name, value]));
-  const trialId = stableTrialId(trial.family, agent.run, nth, isStacked ? { parameters, bases } : parameters);
+  const trialId = stableTrialId(
+    trial.family,
+    agent.run,
+    nth,
+    layer ? { parameters, stackOn: layer.stackOn } : parameters,
+  );
   const origin = originOf(agent, callId);
   return step(agent, callId, {
     tool,
@@ -87,7 +109,7 @@ function train(
     input: { family: trial.family, parameters, ...(isStacked ? { stackOn: bases } : {}) },
     hold: (work) => inTurn(agent, origin, work),
     refuse: () =>
-      isStacked && bases.length === 0
+      isStacked && bases.length < 2
         ? nothingToStackOn
         : (refuse(agent, trial, isStacked) ?? alreadyAsked(agent, trial, parameters, bases)),
     begin() {
@@ -152,7 +174,7 @@ function train(
 const nothingToStackOn: StepError = {
   code: 'NOTHING_TO_STACK_ON',
   message:
-    'None of these trials can be built on: they are unknown, ensembles, stacked themselves, or need agent-written code.',
+    'Fewer than two of these trials can be built on: they are unknown, ensembles, stacked, need agent-written code, or there are too many classes.',
   hint: 'Name trials of the leaderboard that were trained on the columns alone.',
 };
 
