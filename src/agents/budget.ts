@@ -66,8 +66,9 @@ const MOST_KEPT_FOR_REFIT = 20;
 const LEFTOVER_REFIT_SHARE = 0.25;
 /** Less is not worth a try. */
 const LEAST_REFIT_SECONDS = 0.3;
-/** What of the wrap-up is the report's own. */
+/** What of the wrap-up is the report's own, and of what a model takes its file. */
 const REPORT_SECONDS = 2;
+const WRITTEN_SHARE = 0.5;
 /** Of the search's time, on one core of two: with less, big tables get no strong model; with more, too few kinds. */
 const LARGEST_SHARE = 0.4;
 /** Of the time left, for the first model: boosting ends after the one, and its process after all but the other. */
@@ -158,7 +159,7 @@ export class Budget {
 
   /** Between the last score and the report, for the light model: what is left over; 0 where that is too little. */
   get refitSeconds(): number {
-    const over = this.left - REPORT_SECONDS - this.#ofTable();
+    const over = this.left - REPORT_SECONDS - this.#ofTable() - WRITTEN_SHARE * this.#ofModel();
     const seconds = Math.min(over, LEFTOVER_REFIT_SHARE * this.total);
     return seconds < LEAST_REFIT_SECONDS ? 0 : seconds;
   }

@@ -61,6 +61,14 @@ describe('what is kept back for the end', () => {
     expect(budget.reserve).toBeGreaterThan(small + 2);
   });
 
+  it('leaves the light model no time that writing a large model takes', () => {
+    const { board, budget } = halfway();
+    board.addTrial(trial({}));
+    const small = budget.refitSeconds;
+    board.addTrial(trial({ id: 'b', modelBytes: 1_200_000_000 }));
+    expect(budget.refitSeconds).toBeLessThan(small);
+  });
+
   it('goes by what the last ensemble cost', () => {
     const { board, budget } = halfway();
     const before = budget.reserve;
