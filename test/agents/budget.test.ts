@@ -65,7 +65,7 @@ describe('what is kept back for the end', () => {
     const { board, budget } = halfway();
     board.addTrial(trial({}));
     const small = budget.refitSeconds;
-    board.addTrial(trial({ id: 'b', modelBytes: 1_200_000_000 }));
+    board.addTrial(trial({ id: 'b', modelBytes: 2_400_000_000 }));
     expect(budget.refitSeconds).toBeLessThan(small);
   });
 
